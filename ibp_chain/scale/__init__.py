@@ -1,0 +1,1 @@
+"""SCALE: metadata in, compiled decoders and encoders out. Pure: bytes and values only."""

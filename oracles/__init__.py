@@ -1,0 +1,1 @@
+"""Measure, score, agree, sign and prove: the SLA oracles."""
