@@ -1,0 +1,174 @@
+"""Storage items as pallets declare them: typed inside, canonical SCALE outside.
+
+A mirrored FRAME pallet uses the chain's own keys and values, so that an audit compares bytes. The
+programme's own pallets use the same scheme under their own names: the ledger's state reads like
+one more part of the chain's storage.
+
+Every write is noted until `take_changes`, which is how the store learns what a block changed.
+Source: `frame_support::storage` for the key layout (twox128(pallet) ++ twox128(item) ++ hashed
+keys).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import xxhash
+
+from ibp_chain.errors import DecodeError
+from ibp_chain.scale.schema import Schema
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Hasher(StrEnum):
+    """The reversible storage hashers that mirrored maps use."""
+
+    TWOX_64_CONCAT = "twox64concat"
+    BLAKE2_128_CONCAT = "blake2_128concat"
+    IDENTITY = "identity"
+
+
+_DIGEST_SIZE = {Hasher.TWOX_64_CONCAT: 8, Hasher.BLAKE2_128_CONCAT: 16, Hasher.IDENTITY: 0}
+
+
+def _hashed(hasher: Hasher, key: bytes) -> bytes:
+    match hasher:
+        case Hasher.TWOX_64_CONCAT:
+            return xxhash.xxh64_intdigest(key, 0).to_bytes(8, "little") + key
+        case Hasher.BLAKE2_128_CONCAT:
+            return blake2b(key, digest_size=16).digest() + key
+        case Hasher.IDENTITY:
+            return key
+
+
+def twox_128(text: str) -> bytes:
+    """The prefix hash of a pallet's or storage item's name."""
+    raw = text.encode()
+    return b"".join(xxhash.xxh64_intdigest(raw, seed).to_bytes(8, "little") for seed in (0, 1))
+
+
+class KeyPart(NamedTuple):
+    """One key of a map: its hasher and its layout."""
+
+    hasher: Hasher
+    schema: Schema[Any]
+
+
+class StorageMap(Generic[K, V]):
+    """`StorageMap`, `StorageDoubleMap` or `StorageNMap`; with two keys or more, `K` is a tuple."""
+
+    def __init__(
+        self,
+        pallet: str,
+        item: str,
+        keys: tuple[KeyPart, ...],
+        value: Schema[V],
+        default: Callable[[], V] | None = None,
+    ) -> None:
+        self.pallet, self.item = pallet, item
+        self.prefix = twox_128(pallet) + twox_128(item)
+        self._keys, self._value, self._default = keys, value, default
+        self._entries: dict[K, V] = {}
+        self._changed: set[K] = set()
+
+    def get(self, key: K) -> V:
+        """The value, or the default of a `ValueQuery` item. Raises `KeyError` where none is."""
+        if self._default is not None and key not in self._entries:
+            return self._default()
+        return self._entries[key]
+
+    def find(self, key: K) -> V | None:
+        """The value, or None where nothing is stored."""
+        return self._entries.get(key)
+
+    def insert(self, key: K, value: V) -> None:
+        self._entries[key] = value
+        self._changed.add(key)
+
+    def remove(self, key: K) -> None:
+        """Delete the entry; nothing happens where none is."""
+        if self._entries.pop(key, None) is not None:
+            self._changed.add(key)
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def items(self) -> Iterator[tuple[K, V]]:
+        """Every entry, in insertion order: sort where order matters."""
+        yield from self._entries.items()
+
+    def raw_key(self, key: K) -> bytes:
+        """The full storage key."""
+        parts = key if len(self._keys) > 1 else (key,)
+        assert isinstance(parts, tuple)
+        return self.prefix + b"".join(
+            _hashed(part.hasher, part.schema.encode(value))
+            for part, value in zip(self._keys, parts, strict=True)
+        )
+
+    def raw_value(self, key: K) -> bytes | None:
+        """The stored bytes, or None where nothing is stored."""
+        return self._value.encode(self._entries[key]) if key in self._entries else None
+
+    def key_of(self, raw_key: bytes) -> K:
+        """The key behind a full storage key. Raises `DecodeError`."""
+        offset = len(self.prefix)
+        if raw_key[:offset] != self.prefix:
+            raise DecodeError(f"not a key of {self.pallet}.{self.item}", 0)
+        parts = []
+        for part in self._keys:
+            start = offset + _DIGEST_SIZE[part.hasher]
+            value, end = part.schema.decode_at(raw_key, start)
+            if _hashed(part.hasher, raw_key[start:end]) != raw_key[offset:end]:
+                raise DecodeError(f"key of {self.pallet}.{self.item} has a wrong hash", offset)
+            parts.append(value)
+            offset = end
+        if offset != len(raw_key):
+            raise DecodeError(f"key of {self.pallet}.{self.item} is too long", offset)
+        key: Any = tuple(parts) if len(self._keys) > 1 else parts[0]
+        return key  # type: ignore[no-any-return]  # K is what the key schemas decode to
+
+    def load(self, raw_key: bytes, raw_value: bytes) -> None:
+        """Take over an entry from its bytes, not noted as a change. Raises `DecodeError`."""
+        self._entries[self.key_of(raw_key)] = self._value.decode(raw_value)
+
+    def raw_items(self) -> Iterator[tuple[bytes, bytes]]:
+        for key, value in self._entries.items():
+            yield self.raw_key(key), self._value.encode(value)
+
+    def take_changes(self) -> Mapping[K, V | None]:
+        """What was written since the last call; None marks a deletion."""
+        changes = {key: self._entries.get(key) for key in self._changed}
+        self._changed.clear()
+        return changes
+
+
+class StorageValue(StorageMap[tuple[()], V]):
+    """A single value. `value` and `put` spare the empty key."""
+
+    def __init__(
+        self, pallet: str, item: str, value: Schema[V], default: Callable[[], V] | None = None
+    ) -> None:
+        super().__init__(pallet, item, (), value, default)
+
+    def raw_key(self, key: tuple[()] = ()) -> bytes:
+        del key  # there is only the empty one
+        return self.prefix
+
+    def key_of(self, raw_key: bytes) -> tuple[()]:
+        if raw_key != self.prefix:
+            raise DecodeError(f"not the key of {self.pallet}.{self.item}", 0)
+        return ()
+
+    @property
+    def value(self) -> V | None:
+        return self.find(())
+
+    def put(self, value: V) -> None:
+        self.insert((), value)
