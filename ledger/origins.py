@@ -42,8 +42,8 @@ class Dispatched:
     path: tuple[int, ...]
     """Where in the call tree: () for the extrinsic's own call, (0, 2) for the third call of a batch
     inside a proxy call."""
-    siblings: tuple[Call, ...] = ()
-    """The calls behind this one in the same batch: what a `payout` remark announces."""
+    parent: Call | None = None
+    """The call that dispatched this one directly; None for the extrinsic's own call."""
 
 
 @dataclass(frozen=True, slots=True)
