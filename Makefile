@@ -1,0 +1,47 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo test test-fast check format bench fuzz lock clean
+
+demo: .venv/.installed
+	$(BIN)/ibp demo
+
+test: .venv/.installed
+	$(PYTEST) tests
+
+test-fast: .venv/.installed   # what needs neither Node nor a running chain
+	$(PYTEST) tests/unit tests/property
+
+check: .venv/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/.installed
+	$(BIN)/python -m scripts.bench
+
+fuzz: .venv/.installed        # not part of `test`: runs as long as SECONDS says
+	$(BIN)/python -m scripts.fuzz_scale --seconds $(or $(SECONDS),3600)
+
+lock:                         # after a change of dependencies in pyproject.toml
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --quiet \
+	  --custom-compile-command "make lock" --output-file requirements.lock
+
+.venv/.installed: requirements.lock requirements-node.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	node --version >/dev/null 2>&1 || \
+	  $(BIN)/python -m pip install --quiet --require-hashes -r requirements-node.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf .venv scripts/devnet/node_modules
