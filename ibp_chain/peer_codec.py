@@ -1,0 +1,102 @@
+"""substrate-interface's codec as a second opinion on bytes that we encoded ourselves.
+
+Whatever is signed passes through here: a call must re-encode to the same bytes, and every
+transaction extension must read as the type that the runtime's metadata declares. The codec shares
+no code with `ibp_chain.scale`.
+"""
+
+from typing import Any, NamedTuple
+
+from scalecodec.base import RuntimeConfigurationObject, ScaleBytes
+from scalecodec.type_registry import load_type_registry_preset
+
+from ibp_chain.errors import CheckFailed, DecodeError
+
+_GENERIC_PREFIX = 42  # only for the codec's own texts: bytes do not depend on it
+
+
+class Extension(NamedTuple):
+    """One transaction extension, by the codec's names for its two types."""
+
+    name: str
+    in_extrinsic: str
+    in_payload: str
+    """Signed, and in no extrinsic: `additional_signed`, now `implicit`."""
+
+
+class PeerCodec:
+    """The codec for one runtime. `metadata` in version 14, as `state_getMetadata` answers."""
+
+    def __init__(self, metadata: bytes) -> None:
+        self._config = RuntimeConfigurationObject(ss58_format=_GENERIC_PREFIX)
+        self._config.clear_type_registry()
+        self._config.update_type_registry(load_type_registry_preset("core"))
+        try:
+            self._metadata = self._config.create_scale_object(
+                "MetadataVersioned", data=ScaleBytes(bytearray(metadata))
+            )
+            self._metadata.decode()
+            self._config.add_portable_registry(self._metadata)
+        except Exception as error:
+            raise DecodeError(f"substrate-interface cannot read the metadata: {error}") from error
+        self.extensions = tuple(
+            Extension(name, types["extrinsic"], types["additional_signed"])
+            for name, types in self._metadata.get_signed_extensions().items()
+        )
+
+    def call_index(self, pallet: str, name: str) -> tuple[int, int]:
+        """(pallet index, call index). Raises `DecodeError` for what the runtime does not have."""
+        found = self._metadata.get_metadata_pallet(pallet)
+        for call in found.calls or () if found else ():
+            if call.value["name"] == name:
+                return int(found.value["index"]), int(call.value["index"])
+        raise DecodeError(f"the runtime has no call {pallet}.{name}")
+
+    def check_call(self, call: bytes) -> str:
+        """The `Pallet.name` that the codec reads; `CheckFailed` unless it encodes `call` again."""
+        try:
+            value = self._new("Call", call).decode()
+            again = self._new("Call").encode(_without_indices(value))
+        except Exception as error:
+            raise CheckFailed(f"substrate-interface cannot read the call: {error}") from error
+        if bytes(again.data) != call:
+            raise CheckFailed(
+                f"substrate-interface reads the call as {value['call_module']}."
+                f"{value['call_function']}, but encodes it as 0x{bytes(again.data).hex()} instead "
+                f"of 0x{call.hex()}"
+            )
+        return f"{value['call_module']}.{value['call_function']}"
+
+    def check_value(self, type_name: str, raw: bytes, what: str) -> None:
+        """Raises `CheckFailed` unless `raw` is exactly one value of the codec's `type_name`."""
+        try:
+            self._config.create_scale_object(
+                type_name, data=ScaleBytes(bytearray(raw)), metadata=self._metadata
+            ).decode()
+        except Exception as error:
+            raise CheckFailed(
+                f"{what} does not read as 0x{raw.hex()} in this runtime: {error}"
+            ) from error
+
+    def _new(self, type_name: str, data: bytes | None = None) -> Any:
+        raw = None if data is None else ScaleBytes(bytearray(data))
+        return self._config.create_scale_object(type_name, data=raw, metadata=self._metadata)
+
+
+def _without_indices(value: Any) -> Any:
+    """A decoded call as the codec wants it for encoding: by names alone, at every depth."""
+    match value:
+        case {"call_module": module, "call_function": function, "call_args": arguments}:
+            return {
+                "call_module": module,
+                "call_function": function,
+                "call_args": {item["name"]: _without_indices(item["value"]) for item in arguments},
+            }
+        case dict():
+            return {key: _without_indices(item) for key, item in value.items()}
+        case list():
+            return [_without_indices(item) for item in value]
+        case tuple():
+            return tuple(_without_indices(item) for item in value)
+        case _:
+            return value

@@ -1,0 +1,169 @@
+"""Who really did what in a block: every call that took effect, with its effective origin.
+
+`attribute` walks the call trees together with the events (`dispatch_tree`, `dispatch_wrappers`) and
+yields what happened in block order: inner calls before their wrapper. A call whose effects the
+events do not tell apart is reported as `Unattributed`, never guessed; its events follow as they
+are, so that a mirror can still see them.
+
+Rule: spec/pallets.md 0.2, F.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+from ibp_chain.blocks import EventRecord, Extrinsic, Phase
+from ibp_chain.scale.values import Call
+from ledger.dispatch_tree import (
+    OWN_EVENTS_ONLY,
+    Fell,
+    Node,
+    Opaque,
+    Outcome,
+    Reader,
+    Runtime,
+    Succeeded,
+    Unreadable,
+)
+from ledger.dispatch_wrappers import field, rule_of, signed
+from ledger.origins import Dispatched, Failed, Origin, OriginKind, Unattributed
+
+WATCHED_PALLETS = frozenset(
+    {
+        "System",
+        "Utility",
+        "Proxy",
+        "Multisig",
+        "Sudo",
+        "Scheduler",
+        "Whitelist",
+        "ConvictionVoting",
+        "Referenda",
+    }
+)
+"""The pallets whose events `attribute` and the mirrors need; further ones may be decoded too."""
+
+Item: TypeAlias = Dispatched | Failed | Unattributed | EventRecord
+
+
+def attribute(
+    runtime: Runtime, extrinsics: Sequence[Extrinsic], events: Sequence[EventRecord]
+) -> Iterator[Item]:
+    """What happened, in block order: hooks, extrinsics, hooks.
+
+    `events` are the block's, in order; at least those of `WATCHED_PALLETS`. Where fee events are
+    among them, they are left out, except that a plain call keeps deposits which cannot be told from
+    its own.
+    """
+    before = [e for e in events if e.phase is Phase.INITIALIZATION]
+    after = [e for e in events if e.phase is Phase.FINALIZATION]
+    own: list[list[EventRecord]] = [[] for _ in extrinsics]
+    for event in events:
+        if event.extrinsic_index is not None:
+            own[event.extrinsic_index].append(event)
+
+    yield from _hooks(before)
+    for index, extrinsic in enumerate(extrinsics):
+        yield from _extrinsic(runtime, index, extrinsic, own[index])
+    yield from _hooks(after)
+
+
+# --- Hooks ----------------------------------------------------------------------
+
+
+def _hooks(events: Sequence[EventRecord]) -> Iterator[Item]:
+    """Everything as it is. Where a task or message touched a mirrored pallet, by a call that
+    blocks do not show, that is reported behind its last event, with the first touching event in
+    the call's place.
+    """
+    touched: EventRecord | None = None
+    for event in events:
+        yield event
+        if event.pallet in OWN_EVENTS_ONLY:
+            touched = touched or event
+        elif touched and (event.pallet, event.name) == ("Scheduler", "Dispatched"):
+            task = field(event, "task", 0)
+            yield _unnamed(touched, f"scheduled task {task} ran a call that the block lacks")
+            touched = None
+    if touched:
+        yield _unnamed(touched, "a hook or message ran a call that the block lacks")
+
+
+def _unnamed(event: EventRecord, reason: str) -> Unattributed:
+    args = event.args if isinstance(event.args, dict) else dict(enumerate(event.args))
+    call = Call(event.pallet, event.name, {str(k): v for k, v in args.items()}, b"", 0, 0)
+    return Unattributed(call, reason, None, ())
+
+
+# --- Extrinsics -------------------------------------------------------------------
+
+
+def _extrinsic(
+    runtime: Runtime, index: int, extrinsic: Extrinsic, events: Sequence[EventRecord]
+) -> Iterator[Item]:
+    root = Node(extrinsic.call, _origin(extrinsic))
+    outcome = events[-1] if events else None
+    if outcome is None or outcome.pallet != "System":
+        yield Unattributed(root.call, "its outcome event is missing", index, ())
+        yield from events
+    elif outcome.name == "ExtrinsicFailed":
+        error = runtime.error_name(field(outcome, "dispatch_error", 0))
+        yield Failed(root.origin, root.call, error, index, ())
+    elif outcome.name != "ExtrinsicSuccess":
+        yield Unattributed(root.call, f"System.{outcome.name} ends its events", index, ())
+        yield from events
+    else:
+        yield from _successful(runtime, index, root, _call_events(extrinsic, events[:-1]))
+
+
+def _origin(extrinsic: Extrinsic) -> Origin:
+    if extrinsic.signer is not None:
+        return signed(extrinsic.signer)
+    return Origin(OriginKind.OTHER if extrinsic.extensions else OriginKind.NONE)
+
+
+def _call_events(extrinsic: Extrinsic, events: Sequence[EventRecord]) -> Sequence[EventRecord]:
+    """`events` without what paying the fee deposited in front and behind."""
+    start, end = 0, len(events)
+    if events and extrinsic.signer is not None:
+        first = events[0]
+        withdrawn = (first.pallet, first.name) == ("Balances", "Withdraw")
+        start = int(withdrawn and field(first, "who", 0) == extrinsic.signer)
+    if end > start and events[end - 1].name in {"TransactionFeePaid", "AssetTxFeePaid"}:
+        end -= 1
+        while end > start and (events[end - 1].pallet, events[end - 1].name) in _FEE_DEPOSITS:
+            end -= 1
+    return events[start:end]
+
+
+_FEE_DEPOSITS = {("Balances", "Deposit"), ("Treasury", "Deposit")}
+
+
+def _successful(
+    runtime: Runtime, index: int, root: Node, events: Sequence[EventRecord]
+) -> Iterator[Item]:
+    reader = Reader(runtime, events, rule_of)
+    try:
+        outcome = reader.whole(root)
+    except Unreadable as unreadable:
+        yield Unattributed(root.call, str(unreadable), index, ())
+        yield from events
+    else:
+        yield from _items(index, outcome)
+
+
+def _items(index: int, root: Outcome) -> Iterator[Item]:
+    """Inner calls before their wrapper; a stack, because calls nest deeper than Python likes."""
+    stack: list[tuple[Outcome, bool]] = [(root, False)]
+    while stack:
+        outcome, inner_done = stack.pop()
+        match outcome:
+            case Succeeded(node, own, inner) if inner_done or not inner:
+                yield Dispatched(node.origin, node.call, own, index, node.path, node.parent)
+            case Succeeded(_, _, inner):
+                stack.append((outcome, True))
+                stack += [(child, False) for child in reversed(inner)]
+            case Fell(node, error):
+                yield Failed(node.origin, node.call, error, index, node.path)
+            case Opaque(node, own, reason):
+                yield Unattributed(node.call, reason, index, node.path)
+                yield from own

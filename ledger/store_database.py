@@ -1,0 +1,139 @@
+"""The one place that knows which database it is: engines, pragmas, the lock of the one writer.
+
+SQLite only so far. Whatever differs on PostgreSQL belongs here and into `ledger.store_types`;
+everything else goes through SQLModel.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import StaticPool
+from sqlmodel import create_engine
+
+from ibp_chain.errors import ConfigError, InputError
+
+BUSY_TIMEOUT_MS = 10_000
+_WRITE_PRAGMAS = (
+    "journal_mode = WAL",
+    # a power cut may take the last transactions, never half of one: the chain still has the blocks
+    "synchronous = NORMAL",
+    "foreign_keys = ON",
+    "cache_size = -65536",  # KiB
+    "temp_store = MEMORY",
+)
+_READ_PRAGMAS = ("query_only = ON", "cache_size = -65536")
+
+
+class DatabaseError(InputError):
+    """The database refused: locked, full, unreadable. What was committed before is intact."""
+
+
+class Database:
+    """An engine on one database, for one writer or for reading."""
+
+    def __init__(self, url: str, *, write: bool) -> None:
+        """Raises `ConfigError` for a URL that is unusable, `DatabaseError` for a second writer."""
+        self.url = _sqlite_url(url)
+        self.name = self.url.database or "in-memory database"
+        self._lock = _WriterLock(Path(self.name)) if write and self.url.database else None
+        if not write and not (self.url.database and Path(self.name).is_file()):
+            raise ConfigError(f"there is no ledger at {self.name}: replay or follow a chain first")
+        if self._lock:
+            self._lock.acquire()
+        self.engine = _engine(self.url, write=write)
+
+    def close(self) -> None:
+        self.engine.dispose()
+        if self._lock:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """What the database refuses inside is a `DatabaseError` that names it."""
+        try:
+            yield
+        except DBAPIError as error:
+            raise DatabaseError(f"{self.name}: {error.orig}") from error
+
+
+class _WriterLock:
+    """A lock on a file beside the database; the system lets go of it when the process dies."""
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(database.name + ".writer")
+        self._file: int | None = None
+
+    def acquire(self) -> None:
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise ConfigError(f"cannot write beside the database: {error}") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(file, 32).decode(errors="replace").strip() or "unknown"
+            os.close(file)
+            raise DatabaseError(
+                f"{self._path.name.removesuffix('.writer')}: process {holder} is writing this "
+                "ledger already; there may be one writer only"
+            ) from None
+        os.ftruncate(file, 0)
+        os.write(file, f"{os.getpid()}\n".encode())
+        self._file = file
+
+    def release(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _sqlite_url(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError(f"{url!r} is no database URL, such as sqlite:///ledger.db") from error
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigError(f"{parsed.get_backend_name()} is not supported yet: use sqlite:///FILE")
+    if parsed.database in {None, "", ":memory:"}:
+        return parsed.set(database=None)
+    folder = Path(str(parsed.database)).absolute().parent
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is no directory: a ledger cannot be there")
+    return parsed
+
+
+def _engine(url: URL, *, write: bool) -> Engine:
+    in_memory = url.database is None
+    engine = create_engine(
+        url,
+        # one connection is the whole in-memory database
+        **({"poolclass": StaticPool} if in_memory else {}),
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1_000, "check_same_thread": not in_memory},
+    )
+    pragmas = _WRITE_PRAGMAS if write else _READ_PRAGMAS
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: Any) -> None:
+        # the driver would begin transactions by itself, too late and never for reading
+        connection.isolation_level = None
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine

@@ -1,0 +1,76 @@
+"""How SQL tables follow storage items: each entry owns rows, and a changed entry replaces its own.
+
+The rows of an entry depend on nothing but its key and value, so a table can be rebuilt from the
+raw entries at any time and must come out the same.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert
+
+from ledger.storage import StorageMap
+
+K = TypeVar("K")
+V = TypeVar("V")
+Row: TypeAlias = dict[str, Any]
+ItemName: TypeAlias = tuple[str, str]
+"""(pallet, item)."""
+
+
+class Projection(NamedTuple, Generic[K, V]):
+    """One table's rows of one storage item."""
+
+    table: Table
+    owner: Callable[[K], Row]
+    """The columns that tell an entry's rows from every other entry's, by its key."""
+    rows: Callable[[K, V], Iterable[Row]]
+    """The remaining columns of each row."""
+
+
+Projections: TypeAlias = Mapping[ItemName, Sequence[Projection[Any, Any]]]
+
+
+def project(
+    connection: Connection,
+    projections: Projections,
+    changes: Iterable[tuple[StorageMap[Any, Any], Mapping[Any, Any]]],
+) -> None:
+    """Replace the rows of every changed entry; `None` as an entry's value removes its rows."""
+    old: dict[Table, list[Row]] = {}
+    new: dict[Table, list[Row]] = {}
+    for storage_map, entries in changes:
+        for projection in projections.get((storage_map.pallet, storage_map.item), ()):
+            for key, value in entries.items():
+                owner = projection.owner(key)
+                old.setdefault(projection.table, []).append(owner)
+                if value is not None:
+                    rows = new.setdefault(projection.table, [])
+                    rows += ({**owner, **row} for row in projection.rows(key, value))
+    for table, owners in old.items():
+        connection.execute(_delete_owned(table, owners[0]), _prefixed(owners))
+    for table, rows in new.items():
+        if rows:
+            connection.execute(insert(table), rows)
+
+
+_OWNER = "owner_"
+
+
+def _delete_owned(table: Table, owner: Row) -> Any:
+    return delete(table).where(and_(*(table.c[name] == bindparam(_OWNER + name) for name in owner)))
+
+
+def _prefixed(owners: Iterable[Row]) -> list[Row]:
+    return [{_OWNER + name: value for name, value in owner.items()} for owner in owners]
+
+
+def all_rows(
+    projections: Projections, storage_maps: Iterable[StorageMap[Any, Any]]
+) -> Iterator[tuple[Table, Row]]:
+    """Every row that the tables must hold for these storage items."""
+    for storage_map in storage_maps:
+        for projection in projections.get((storage_map.pallet, storage_map.item), ()):
+            for key, value in storage_map.items():
+                for row in projection.rows(key, value):
+                    yield projection.table, {**projection.owner(key), **row}

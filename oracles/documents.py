@@ -1,0 +1,34 @@
+"""Small JSON files that travel: canonical (RFC 8785), versioned, refused in any other form."""
+
+import json
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from ibp_chain.errors import RemarkError
+from ibp_chain.remark_bodies import Body
+from ibp_chain.remarks import canonical_json
+from oracles.errors import ProofError
+
+D = TypeVar("D", bound=Body)
+
+
+def write_document(document: Body) -> bytes:
+    """The one byte string that says `document`."""
+    return canonical_json(document.model_dump(mode="json", exclude_none=True))
+
+
+def read_document(data: bytes, form: type[D]) -> D:
+    """The `form` that `data` says. A line break at the end is allowed. Raises `ProofError`."""
+    data = data.removesuffix(b"\n")
+    try:
+        value = json.loads(data)
+        if canonical_json(value) != data:
+            raise ProofError("the JSON is not in canonical form (RFC 8785): was the file edited?")
+        return form.model_validate(value)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise ProofError(f"{where}: {problem['msg']}") from error
+    except (ValueError, RecursionError, RemarkError) as error:
+        raise ProofError(f"no JSON document of this form: {error}") from error
