@@ -1,0 +1,1 @@
+"""The programme's rules as data, and pure functions that apply them."""

@@ -1,0 +1,148 @@
+"""Fold blocks into a state: the one way in which a ledger comes about.
+
+`apply_block` is a function of the state before, the block and its runtime, and of nothing else.
+The same blocks give the same root on any machine.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ibp_chain.blocks import Block, BlockRef, Extrinsic
+from ibp_chain.errors import DecodeError, InputError
+from ibp_chain.runtime import Runtime
+from ibp_chain.types import Hash, SpecVersion
+from ledger import clock
+from ledger.dispatch import WATCHED_PALLETS, attribute
+from ledger.mirrors import BlockContext, Constants
+from ledger.origins import Dispatched, Failed, Unattributed
+from ledger.pallets.payouts import Batch, BatchKey
+from ledger.remark_routing import Accepted, Refused, remark_of, take_batch, take_remark
+from ledger.state import Head, State
+
+_constants = lru_cache(maxsize=16)(Constants.of)
+
+Runtimes = Callable[[SpecVersion], Runtime]
+"""The runtime of a spec version. Raises `InputError` for one that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockReport:
+    """What a block brought, in words and values that the state does not keep."""
+
+    ref: BlockRef
+    parent_hash: Hash
+    spec_version: SpecVersion
+    timestamp_ms: int
+    """The block's own time."""
+    extrinsics: int
+    accepted: tuple[Accepted, ...]
+    refused: tuple[Refused, ...]
+    batches: tuple[tuple[BatchKey, Batch], ...]
+    unattributed: tuple[Unattributed, ...]
+    """Calls whose effects the events do not tell apart. Their remarks, if any, do not count."""
+
+
+def apply_block(state: State, block: Block, runtime: Runtime) -> BlockReport:
+    """Take over `block`, executed by `runtime`, into `state`.
+
+    Raises `InputError` for a block that does not follow the last one, `DecodeError` where bytes and
+    metadata disagree, and `MirrorDivergence` where a mirrored pallet does. After any of them the
+    state is unusable: the caller starts again from what it committed last.
+    """
+    _check_follows(state, block)
+    extrinsics = tuple(runtime.decode_extrinsic(raw) for raw in block.extrinsics)
+    events = runtime.decode_events(block.events, pallets=WATCHED_PALLETS)
+    context = _context(state, block, runtime)
+    fold = _Fold(state, context, _timestamp(block, extrinsics))
+    for item in attribute(runtime, extrinsics, events):
+        match item:
+            case Unattributed():
+                fold.unattributed.append(item)
+            case Failed():
+                fold.batch(item)
+            case Dispatched():
+                state.mirrors.apply(context, item)
+                fold.remark(item)
+                fold.batch(item)
+            case _:
+                state.mirrors.apply(context, item)
+    state.head.put(Head(block.header.number, block.hash, context.now))
+    return BlockReport(
+        ref=block.ref,
+        parent_hash=block.header.parent_hash,
+        spec_version=block.spec_version,
+        timestamp_ms=fold.timestamp_ms,
+        extrinsics=len(extrinsics),
+        accepted=tuple(fold.accepted),
+        refused=tuple(fold.refused),
+        batches=tuple(fold.batches),
+        unattributed=tuple(fold.unattributed),
+    )
+
+
+class _Fold:
+    """The programme's side of one block; counts its remarks and batches."""
+
+    def __init__(self, state: State, context: BlockContext, timestamp_ms: int) -> None:
+        self.state, self.number, self.timestamp_ms = state, context.number, timestamp_ms
+        self.accepted: list[Accepted] = []
+        self.refused: list[Refused] = []
+        self.batches: list[tuple[BatchKey, Batch]] = []
+        self.unattributed: list[Unattributed] = []
+        self._remarks = 0
+
+    def remark(self, item: Dispatched) -> None:
+        raw = remark_of(item.call)
+        if raw is None:
+            return
+        taken = take_remark(self.state, item, raw, (self.number, self._remarks), self.timestamp_ms)
+        if taken is None:
+            return
+        self._remarks += 1
+        if isinstance(taken, Accepted):
+            self.accepted.append(taken)
+        else:
+            self.refused.append(taken)
+
+    def batch(self, item: Dispatched | Failed) -> None:
+        key = self.number, len(self.batches)
+        taken = take_batch(self.state, item, key)
+        if taken is not None:
+            self.batches.append((key, taken))
+
+
+def _check_follows(state: State, block: Block) -> None:
+    head = state.head.value
+    if head is None:
+        if block.header.number > 1:
+            raise InputError(
+                f"a ledger starts with the first block of its chain, not with {block.header.number}"
+            )
+    elif block.header.parent_hash != head.hash or block.header.number <= head.number:
+        raise InputError(
+            f"block {block.header.number} (0x{block.hash.hex()}) does not follow block "
+            f"{head.number} (0x{head.hash.hex()})"
+        )
+
+
+def _context(state: State, block: Block, runtime: Runtime) -> BlockContext:
+    now = clock.clock_of(state.network, block.header)
+    head = state.head.value
+    return BlockContext(
+        network=state.network,
+        number=block.header.number,
+        now=now,
+        init_now=now if head is None else head.now,
+        constants=_constants(runtime),
+    )
+
+
+def _timestamp(block: Block, extrinsics: tuple[Extrinsic, ...]) -> int:
+    """What `Timestamp.set` said, milliseconds since 1970."""
+    for extrinsic in extrinsics:
+        if (extrinsic.call.pallet, extrinsic.call.name) == ("Timestamp", "set"):
+            return int(extrinsic.call.args["now"])
+    if block.header.number == 0:
+        return 0
+    raise DecodeError(f"block {block.header.number} has no Timestamp.set")
