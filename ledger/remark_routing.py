@@ -18,7 +18,7 @@ from ibp_chain.remark_bodies import (
 from ibp_chain.remarks import KINDS, Kind, Unknown, is_programme_remark, parse
 from ibp_chain.scale.values import Call
 from ibp_chain.types import AccountId
-from ledger.origins import Dispatched, Failed, Origin, OriginKind
+from ledger.origins import Dispatched, Failed, Origin
 from ledger.pallets import membership, payouts, programme, scores
 from ledger.pallets.payouts import Batch
 from ledger.pallets.programme import RemarkKey, Said
@@ -61,11 +61,10 @@ def take_remark(
     """Apply a remark. None where there is no ledger yet that it could speak to."""
     if state.programme.genesis.value is None and not _founds(state, item.origin, raw):
         return None
-    origin = item.origin.account if item.origin.kind is OriginKind.SIGNED else None
+    origin = item.origin.account
     try:
-        if origin is None:
-            raise Rejected(RejectionCode.WRONG_ORIGIN, "the origin is no account")
-        said = Said(origin, key, item.extrinsic_index, timestamp_ms, blake2_256(raw))
+        who = _account(item.origin)
+        said = Said(who, key, item.extrinsic_index, timestamp_ms, blake2_256(raw))
         body = _parsed(state, raw)
         _route(state, said, body, item)
     except Rejected as rejected:
@@ -73,7 +72,7 @@ def take_remark(
             state.programme, key, rejected.code, origin, blake2_256(raw), item.extrinsic_index
         )
         return Refused(key, rejected.code, str(rejected), origin, item.extrinsic_index)
-    return Accepted(key, KINDS[type(body)], origin, item.extrinsic_index)
+    return Accepted(key, KINDS[type(body)], who, item.extrinsic_index)
 
 
 def take_batch(state: State, item: Dispatched | Failed, key: payouts.BatchKey) -> Batch | None:
@@ -100,6 +99,12 @@ def _founds(state: State, origin: Origin, raw: bytes) -> bool:
     return isinstance(body, Program) and programme.founds(
         body, origin.account, state.expected_origin
     )
+
+
+def _account(origin: Origin) -> AccountId:
+    if origin.account is None:
+        raise Rejected(RejectionCode.WRONG_ORIGIN, "the origin is no account")
+    return origin.account
 
 
 def _parsed(state: State, raw: bytes) -> Body:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ibp_chain.blocks import Block, BlockRef, Extrinsic
+from ibp_chain.blocks import Block, BlockRef, Extrinsic, Phase
 from ibp_chain.errors import DecodeError, InputError
 from ibp_chain.runtime import Runtime
 from ibp_chain.types import Hash, SpecVersion
@@ -133,7 +133,12 @@ def _context(state: State, block: Block, runtime: Runtime) -> BlockContext:
         network=state.network,
         number=block.header.number,
         now=now,
-        init_now=now if head is None else head.now,
+        init_now=clock.provider_now(
+            state.network,
+            block.header,
+            Phase.INITIALIZATION,
+            previous=now if head is None else head.now,
+        ),
         constants=_constants(runtime),
     )
 

@@ -18,8 +18,8 @@ CENT = Decimal("0.01")
 
 def _decimal_from_text(value: Any) -> Any:
     # TOML floats would already have lost what they stood for
-    if not isinstance(value, str):
-        raise ValueError('an amount is written as text, such as "2500.00"')
+    if not isinstance(value, str):  # pydantic turns a ValueError, and no TypeError, into its own
+        raise ValueError('an amount is written as text, such as "2500.00"')  # noqa: TRY004 (see above)
     return Decimal(value)
 
 
