@@ -89,6 +89,14 @@ class NodeSource(Node):
             raise SourceError(f"block {first}: the first block that can be read is {self.first()}")
         return self._blocks(first, last, self._before(first))
 
+    def block(self, digest: Hash) -> Block:
+        """One block by its hash, final or not."""
+        (block,) = self._fetch([BlockRef(self.header(digest).number, digest)])
+        fault = first_fault(block, None)
+        if fault is not None:
+            raise self.wrong(f"sent a block that does not hold up: {fault.field}: {fault.detail}")
+        return block
+
     def follow(
         self, first: BlockNumber, stop: Callable[[], bool] = lambda: False
     ) -> Iterator[Block]:

@@ -13,9 +13,9 @@ from ibp_chain.accounts import multisig_account
 from ibp_chain.errors import ConfigError
 from ibp_chain.keys import Signer, signer_from_uri
 from ibp_chain.networks import Network
-from ibp_chain.types import AccountId, Planck
-from ledger.storage import Hasher, KeyPart, StorageMap
 from ibp_chain.scale import schema
+from ibp_chain.types import AccountId, Planck
+from ledger.storage import Hasher, KeyPart, StorageMap, StorageValue
 
 THRESHOLD = 3
 QUORUM = 2
@@ -30,6 +30,8 @@ class CastMember:
     region: str
     level: int
     active: bool
+    services: frozenset[str]
+    """Ids of the endpoints that it is assigned to run."""
     signer: Signer
     validator: Signer
     """Its 1,000 Validators account, which `link` ties to the member."""
@@ -73,6 +75,11 @@ def assemble(members_file: Mapping[str, Any]) -> Cast:
                     region=slug(entry["Location"]["Region"]),
                     level=int(entry["Membership"]["MemberLevel"]),
                     active=entry["Service"]["Active"] == 1,
+                    services=frozenset(
+                        slug(service)
+                        for assigned in entry["ServiceAssignments"].values()
+                        for service in assigned
+                    ),
                     signer=signer_from_uri(f"//IBP//Member//{slug(name)}"),
                     validator=signer_from_uri(f"//IBP//Validator//{slug(name)}"),
                 )
@@ -135,10 +142,7 @@ def genesis_storage(balances: Mapping[AccountId, Planck], issuance: Planck) -> d
     )
     for account, free in balances.items():
         accounts.insert(account, _AccountInfo(0, 0, 1, 0, free, 0, 0, _IS_NEW_LOGIC))
-    total: StorageMap[tuple[()], int] = StorageMap("Balances", "TotalIssuance", (), schema.u128)
-    total.insert((), issuance + sum(balances.values()))
-    return {
-        "0x" + key.hex(): "0x" + value.hex()
-        for entries in (accounts, total)
-        for key, value in entries.raw_items()
-    }
+    total: StorageValue[int] = StorageValue("Balances", "TotalIssuance", schema.u128)
+    total.put(issuance + sum(balances.values()))
+    raw_items = (*accounts.raw_items(), *total.raw_items())
+    return {"0x" + key.hex(): "0x" + value.hex() for key, value in raw_items}

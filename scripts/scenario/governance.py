@@ -39,7 +39,8 @@ def submit_referenda(stage: Stage, cast: Cast) -> None:
                 enactment_moment=("After", 10),
             ),
         )
-    stage.block()
+        # one block apart: the track decides one referendum at a time, whichever is prepared first
+        stage.block()
     for index in (PASSING, OPEN):
         stage.send(cast.whale, stage.encode("Referenda", "place_decision_deposit", index=index))
     stage.block()
@@ -114,9 +115,7 @@ def vote(stage: Stage, cast: Cast) -> None:
     stage.block()
     stage.send(
         member["rotko-networks"],
-        stage.encode(
-            "ConvictionVoting", "remove_vote", **{"class": ROOT_TRACK}, index=PASSING
-        ),
+        stage.encode("ConvictionVoting", "remove_vote", **{"class": ROOT_TRACK}, index=PASSING),
     )
     stage.block()
     stage.send(member["rotko-networks"], unlock(stage, member["rotko-networks"].account))
@@ -146,7 +145,9 @@ def after_the_first(stage: Stage, cast: Cast) -> None:
     stage.block()
     stage.send(stake_plus, removal(stage, PASSING))
     radiumblock = cast.member("radiumblock").signer
-    stage.send(radiumblock, stage.batch([removal(stage, PASSING), unlock(stage, radiumblock.account)]))
+    stage.send(
+        radiumblock, stage.batch([removal(stage, PASSING), unlock(stage, radiumblock.account)])
+    )
     # anybody may clear what nothing holds any more, but not dwellir's winning vote
     stage.send(
         cast.stranger,

@@ -10,9 +10,9 @@ from ibp_chain.errors import CallFailed, SourceError
 from ibp_chain.extrinsics import Submitter
 from ibp_chain.keys import Signer
 from ibp_chain.networks import Network
-from ibp_chain.node import NodeSource
 from ibp_chain.runtime import Runtime
 from ibp_chain.scale.values import Call
+from ibp_chain.source import NodeSource
 from ibp_chain.types import BlockNumber, PollIndex
 from scripts.devnet_process import Devnet
 from scripts.scenario.cast import THRESHOLD
