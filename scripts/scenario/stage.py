@@ -1,4 +1,4 @@
-"""The chain to play on: send calls, make blocks, let time pass, and see that it went as expected."""
+"""The chain to play on: send calls, make blocks, let time pass, see that it went as expected."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -93,7 +93,7 @@ class Stage:
     # --- blocks and time ---
 
     def block(self) -> Block:
-        """Make blocks until everything sent is in, and check each outcome against what was expected.
+        """Make blocks until everything sent is in, and check each outcome against the expected one.
 
         Session blocks have no room for signed extrinsics: those wait for the block after.
         """
