@@ -1,0 +1,168 @@
+"""The JSON-RPC client against servers that behave, misbehave, and are not there."""
+
+import json
+import socket
+from typing import Any
+
+import pytest
+from websockets.sync.server import ServerConnection
+
+from ibp_chain.errors import SourceError
+from ibp_chain.rpc import Request, RpcClient, RpcRefusal, hex_bytes
+from tests.support.rpc_server import RpcFault, http_node, raw_http, reply, ws_node
+
+
+def _client(url: str, **options: Any) -> RpcClient:
+    return RpcClient(url, timeout=2.0, sleep=lambda _: None, **options)
+
+
+def _echo(method: str, params: list[Any]) -> Any:
+    return [method, *params]
+
+
+def test_a_call_returns_the_nodes_result() -> None:
+    with http_node(_echo) as url, _client(url) as client:
+        assert client.call("system_chain", 1) == ["system_chain", 1]
+
+
+def test_a_batch_keeps_the_order_of_its_calls_however_long() -> None:
+    calls = [Request("m", (i,)) for i in range(150)]
+    with http_node(_echo) as url, _client(url, batch_size=64) as client:
+        assert client.batch(calls) == [["m", i] for i in range(150)]
+
+
+def test_replies_in_another_order_are_put_right() -> None:
+    def respond(body: bytes) -> tuple[int, bytes]:
+        return 200, json.dumps(reply(_echo, json.loads(body))[::-1]).encode()
+
+    with raw_http(respond) as url, _client(url) as client:
+        assert client.batch([Request("a"), Request("b")]) == [["a"], ["b"]]
+
+
+def test_a_refusal_names_the_method_and_is_not_tried_again() -> None:
+    asked = []
+
+    def answer(method: str, _params: list[Any]) -> Any:
+        asked.append(method)
+        raise RpcFault(1010, "Invalid Transaction")
+
+    refused = pytest.raises(RpcRefusal, match="refused author_x: Invalid Transaction")
+    with http_node(answer) as url, _client(url) as client, refused:
+        client.call("author_x")
+    assert asked == ["author_x"]
+
+
+def test_a_node_that_refuses_batches_is_asked_one_by_one() -> None:
+    def respond(body: bytes) -> tuple[int, bytes]:
+        request = json.loads(body)
+        if isinstance(request, list):
+            error = {"code": -32005, "message": "batches are not supported"}
+            return 200, json.dumps({"jsonrpc": "2.0", "id": None, "error": error}).encode()
+        return 200, json.dumps(reply(_echo, request)).encode()
+
+    with raw_http(respond) as url, _client(url) as client:
+        assert client.batch([Request("a"), Request("b"), Request("c")]) == [["a"], ["b"], ["c"]]
+
+
+def test_no_node_is_one_clear_line() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for scheme in ("http", "ws"):
+        with _client(f"{scheme}://127.0.0.1:{port}", attempts=2) as client:
+            with pytest.raises(SourceError, match="no answer after 2 attempts") as caught:
+                client.call("system_chain")
+            assert "is the node running" in str(caught.value)
+
+
+def test_a_busy_node_is_tried_again() -> None:
+    attempts = []
+
+    def respond(body: bytes) -> tuple[int, bytes]:
+        attempts.append(body)
+        if len(attempts) < 3:
+            return 503, b""
+        return 200, json.dumps(reply(_echo, json.loads(body))).encode()
+
+    with raw_http(respond) as url, _client(url) as client:
+        assert client.call("m") == ["m"]
+    assert len(attempts) == 3
+
+
+def test_a_submission_is_never_sent_twice() -> None:
+    attempts = []
+
+    def respond(body: bytes) -> tuple[int, bytes]:
+        attempts.append(body)
+        return 503, b""
+
+    with raw_http(respond) as url, _client(url) as client, pytest.raises(SourceError):
+        client.call_once("author_submitExtrinsic", "0x00")
+    assert len(attempts) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<html>hello</html>", "no JSON"),
+        (b"[" * 100_000, "no JSON"),
+        (b"[]", "did not answer"),
+        (b"5", "not asked for"),
+        (b'{"jsonrpc":"2.0","id":999,"result":1}', "not asked for"),
+        (b'{"jsonrpc":"2.0","id":1}', "did not answer"),
+        (b'{"jsonrpc":"2.0","id":1,"error":"no"}', "malformed error"),
+        (b'{"jsonrpc":"2.0","id":true,"result":1}', "not asked for"),
+        (b'[{"jsonrpc":"2.0","id":1,"result":1},{"jsonrpc":"2.0","id":1,"result":2}]', "twice"),
+    ],
+)
+def test_nonsense_is_one_clear_line_that_names_the_node(content: bytes, said: str) -> None:
+    with raw_http(lambda _: (200, content)) as url, _client(url) as client:
+        with pytest.raises(SourceError, match=said) as caught:
+            client.call("system_chain")
+        assert url in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_other_schemes_are_refused() -> None:
+    with pytest.raises(SourceError, match="starts with http"):
+        RpcClient("ftp://node.example")
+
+
+def test_a_url_is_shown_without_its_secrets() -> None:
+    client = RpcClient("wss://user:secret@node.example:443/path?key=secret")
+    assert client.url == "wss://node.example:443/path"
+
+
+def test_a_subscription_yields_news_and_silence_and_goes_on_after_a_lost_connection() -> None:
+    connections = []
+
+    def talk(connection: ServerConnection) -> None:
+        connections.append(connection)
+        request = json.loads(connection.recv())
+        connection.send(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": "sub"}))
+        note = {"subscription": "sub", "result": len(connections)}
+        connection.send(json.dumps({"jsonrpc": "2.0", "method": "x", "params": note}))
+        if len(connections) > 1:
+            connection.recv()  # until the client leaves
+
+    with ws_node(talk) as url, _client(url) as client:
+        news = client.subscribe("sub_it", "unsub_it", idle_seconds=0.5)
+        seen = [next(news) for _ in range(3)]
+        assert seen == [1, None, 2]
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "no 0x hex"),
+        ("00", "no 0x hex"),
+        ("0x0", "no 0x hex"),
+        ("0xzz", "no 0x hex"),
+        ("0x00 00", "white space"),
+        ("0x0000", "2 bytes instead of 1"),
+    ],
+)
+def test_hex_of_a_node_is_read_strictly(value: Any, said: str) -> None:
+    with pytest.raises(SourceError, match=said):
+        hex_bytes(value, "the answer", 1)
