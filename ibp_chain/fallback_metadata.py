@@ -10,8 +10,32 @@ from ibp_chain.scale.primitives import decode_compact
 
 T = TypeVar("T")
 MAGIC = b"meta"
-PRIMITIVES = ("bool","char","str","u8","u16","u32","u64","u128","u256","i8","i16","i32","i64","i128","i256")
-HASHERS = ("Blake2_128","Blake2_256","Blake2_128Concat","Twox128","Twox256","Twox64Concat","Identity")
+PRIMITIVES = (
+    "bool",
+    "char",
+    "str",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "u256",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "i256",
+)
+HASHERS = (
+    "Blake2_128",
+    "Blake2_256",
+    "Blake2_128Concat",
+    "Twox128",
+    "Twox256",
+    "Twox64Concat",
+    "Identity",
+)
 
 
 class Field(NamedTuple):
@@ -231,6 +255,7 @@ def _enum_deprecation(r: Reader) -> None:
         if r.u8() == 2:
             r.text()
             r.option(r.text)
+
     r.vec(item)
 
 
@@ -271,6 +296,7 @@ def _pallet(r: Reader, version: int) -> Pallet:
     error = r.option(enum_ref)
     if version >= 16:
         r.vec(lambda: (r.text(), r.compact(), r.vec(r.text)))
+
         def view() -> None:
             r.text() if False else r.take(32)
             r.text()
@@ -278,6 +304,7 @@ def _pallet(r: Reader, version: int) -> Pallet:
             r.compact()
             r.vec(r.text)
             _deprecation(r)
+
         r.vec(view)
     index = r.u8()
     if version >= 15:
@@ -285,12 +312,22 @@ def _pallet(r: Reader, version: int) -> Pallet:
     if version >= 16:
         _deprecation(r)
     prefix, entries = storage or (name, ())
-    return Pallet(name, index, calls, event, error, {e.name: e for e in entries}, prefix, {c.name: c for c in constants})
+    return Pallet(
+        name,
+        index,
+        calls,
+        event,
+        error,
+        {e.name: e for e in entries},
+        prefix,
+        {c.name: c for c in constants},
+    )
 
 
 def _extrinsic(r: Reader, version: int, types: dict[int, Type]) -> ExtrinsicFormat:
     def ext() -> Extension:
         return Extension(r.text(), r.compact(), r.compact())
+
     if version == 14:
         r.compact()
         versions = (r.u8(),)
@@ -299,7 +336,9 @@ def _extrinsic(r: Reader, version: int, types: dict[int, Type]) -> ExtrinsicForm
         for t in types.values():
             if t.path[-1:] == ("UncheckedExtrinsic",):
                 params = dict(t.params)
-        return ExtrinsicFormat(versions, params["Address"] or 0, params["Call"] or 0, params["Signature"] or 0, exts)
+        return ExtrinsicFormat(
+            versions, params["Address"] or 0, params["Call"] or 0, params["Signature"] or 0, exts
+        )
     versions = (r.u8(),) if version == 15 else r.vec(r.u8)
     address, call, signature = r.compact(), r.compact(), r.compact()
     if version == 15:

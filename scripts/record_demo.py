@@ -12,7 +12,8 @@ import tempfile
 from pathlib import Path
 
 from ibp_chain.accounts import ss58_encode
-from ibp_chain.archive import ArchiveSource, record
+from ibp_chain.archive import ArchiveSource
+from ibp_chain.archive_record import record
 from ibp_chain.cli.output import hex_, progress
 from ibp_chain.runtimes import runtimes
 from ibp_chain.source import NodeSource

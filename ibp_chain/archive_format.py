@@ -1,0 +1,224 @@
+"""What an archive looks like on disk: manifest, block files, metadata. See docs/archive.md.
+
+Every block is a row group of its own, so that a damaged byte spoils one block, whose number still
+stands in the file's footer.
+"""
+
+import json
+import os
+import tempfile
+from hashlib import blake2b
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+import zstandard
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ibp_chain.errors import ArchiveCorrupt, ArchiveError
+from ibp_chain.types import BlockNumber, SpecVersion
+
+FORMAT = "ibp-block-archive"
+VERSION = 1
+PARQUET_MAGIC = b"PAR1"
+READABLE = 0o644
+"""Of the files: temporary ones are private, an archive is for everybody."""
+MANIFEST = "manifest.json"
+BLOCK_FILES = "blocks"
+METADATA_FILES = "metadata"
+MAX_METADATA = 64 * 2**20
+"""No runtime's metadata is anywhere near; a bomb would be."""
+
+SCHEMA = pa.schema(
+    [
+        pa.field("number", pa.uint32(), nullable=False),
+        pa.field("hash", pa.binary(32), nullable=False),
+        pa.field("header", pa.binary(), nullable=False),
+        pa.field("extrinsics", pa.list_(pa.field("item", pa.binary(), nullable=False)), False),
+        pa.field("events", pa.binary(), nullable=False),
+        pa.field("spec_version", pa.uint32(), nullable=False),
+        pa.field("proof", pa.list_(pa.field("item", pa.binary(), nullable=False))),
+    ]
+)
+"""`proof`: trie nodes that bind `events` and `spec_version` to the header's state root; null where
+the recording has none."""
+
+_Hex32 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$")]
+_Height = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ChainPart(_Part):
+    name: str
+    genesis_hash: _Hex32
+    ss58_prefix: Annotated[int, Field(ge=0, le=16_383)]
+    token_symbol: str
+    token_decimals: Annotated[int, Field(ge=0, le=38)]
+
+
+class Span(_Part):
+    """The bytes of one block in a block file, behind those of the block before."""
+
+    number: _Height
+    size: Annotated[int, Field(gt=0)]
+    blake2b: Annotated[str, Field(pattern=r"^0x[0-9a-f]{32}$")]
+    """128 bits: they tell which block an accident hit, the file's own digest whether one did."""
+
+
+class BlockFile(_Part):
+    first: _Height
+    last: _Height
+    proven: Annotated[int, Field(ge=0)]
+    """How many of the blocks have a proof."""
+    size: Annotated[int, Field(gt=0)]
+    """In bytes."""
+    blake2b: _Hex32
+    spans: Annotated[tuple[Span, ...], Field(strict=False, min_length=1)]
+
+    @property
+    def name(self) -> str:
+        return f"{BLOCK_FILES}/{self.first}-{self.last}.parquet"
+
+    @property
+    def blocks(self) -> int:
+        return len(self.spans)
+
+
+class MetadataFile(_Part):
+    spec_version: Annotated[int, Field(ge=0, lt=2**32)]
+    blake2b: _Hex32
+    """Of the metadata itself, not of its compressed form."""
+
+    @property
+    def name(self) -> str:
+        return f"{METADATA_FILES}/{self.spec_version}.scale.zst"
+
+
+class Manifest(_Part):
+    """What is in an archive. `checksum` covers everything else in it."""
+
+    format: Literal["ibp-block-archive"]
+    version: Literal[1]
+    chain: ChainPart
+    head_hash: _Hex32
+    files: Annotated[tuple[BlockFile, ...], Field(strict=False, min_length=1)]
+    """Ascending and linked."""
+    metadata: Annotated[tuple[MetadataFile, ...], Field(strict=False, min_length=1)]
+    checksum: _Hex32
+
+    @property
+    def first(self) -> BlockNumber:
+        return BlockNumber(self.files[0].first)
+
+    @property
+    def last(self) -> BlockNumber:
+        return BlockNumber(self.files[-1].last)
+
+    @property
+    def blocks(self) -> int:
+        return sum(file.blocks for file in self.files)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the archive in `folder`.
+
+    Raises `ArchiveError` where there is none or it has another form, `ArchiveCorrupt` where its
+    checksum does not hold.
+    """
+    path = folder / MANIFEST
+    try:
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ArchiveError(f"{folder} is no archive: {MANIFEST}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ArchiveError(f"{path}: not JSON: {error}") from error
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise ArchiveError(f"{path}: not the manifest of a block archive")
+    if value.get("version") != VERSION:
+        raise ArchiveError(
+            f"{path}: archive version {value.get('version')!r}; this reads {VERSION}"
+        )
+    try:
+        manifest = Manifest.model_validate(value)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise ArchiveError(f"{path}: {where}: {problem['msg']}") from error
+    if checksum(value) != manifest.checksum:
+        raise ArchiveCorrupt(manifest.first, MANIFEST, "its checksum does not hold")
+    return manifest
+
+
+def write_manifest(folder: Path, parts: dict[str, Any]) -> Manifest:
+    """Write the manifest that says `parts`, whole or not at all."""
+    value = {"format": FORMAT, "version": VERSION, **parts}
+    value["checksum"] = checksum(value)
+    manifest = Manifest.model_validate(value)
+    text = json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+    write_atomically(folder / MANIFEST, text.encode())
+    return manifest
+
+
+def checksum(value: dict[str, Any]) -> str:
+    """blake2b-256 of a manifest's JSON: no `checksum`, sorted keys, no white space."""
+    rest = {key: item for key, item in value.items() if key != "checksum"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hex_digest(text.encode())
+
+
+def hex_digest(data: bytes, size: int = 32) -> str:
+    return "0x" + blake2b(data, digest_size=size).hexdigest()
+
+
+def span_digest(data: bytes) -> str:
+    return hex_digest(data, 16)
+
+
+def file_digest(path: Path) -> str:
+    """`hex_digest` of a file of any size."""
+    digest = blake2b(digest_size=32)
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return "0x" + digest.hexdigest()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+        temporary = Path(part.name)
+        try:
+            part.write(data)
+            part.flush()
+            os.fsync(part.fileno())
+            temporary.chmod(READABLE)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def write_metadata(folder: Path, spec_version: SpecVersion, raw: bytes) -> MetadataFile:
+    file = MetadataFile(spec_version=spec_version, blake2b=hex_digest(raw))
+    write_atomically(folder / file.name, zstandard.ZstdCompressor(level=19).compress(raw))
+    return file
+
+
+def read_metadata(folder: Path, file: MetadataFile) -> bytes:
+    """Raises `ArchiveError` for a missing file, `ArchiveCorrupt` for another one."""
+    path = folder / file.name
+    try:
+        raw = zstandard.ZstdDecompressor().decompress(
+            path.read_bytes(), max_output_size=MAX_METADATA
+        )
+    except OSError as error:
+        raise ArchiveError(f"{path}: {error.strerror}") from error
+    except zstandard.ZstdError as error:
+        raise ArchiveError(f"{path}: damaged: {error}") from error
+    if hex_digest(raw) != file.blake2b:
+        raise ArchiveError(f"{path}: its bytes are not those that were recorded")
+    return raw

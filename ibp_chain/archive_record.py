@@ -1,0 +1,239 @@
+"""Record a node's finalised blocks; a recording that was interrupted goes on where it stopped."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ibp_chain.archive import LAST_UPGRADE_KEY, Recorded, check_proof
+from ibp_chain.archive_format import (
+    BLOCK_FILES,
+    MANIFEST,
+    PARQUET_MAGIC,
+    READABLE,
+    SCHEMA,
+    BlockFile,
+    Manifest,
+    Span,
+    file_digest,
+    read_manifest,
+    span_digest,
+    write_manifest,
+    write_metadata,
+)
+from ibp_chain.blocks import Block
+from ibp_chain.errors import ArchiveError
+from ibp_chain.node import ChainInfo
+from ibp_chain.source import EVENTS_KEY, NodeSource
+from ibp_chain.trie import prune_read_proof
+from ibp_chain.types import BlockNumber, Hash, SpecVersion
+
+BLOCKS_PER_FILE = 1_024
+_PROOFS_AT_ONCE = 16
+
+
+class ArchiveWriter:
+    """Adds blocks to the archive in `folder`, new or begun; what is not flushed is not there.
+
+    Raises `ArchiveError` where the archive there is of another chain.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        chain: ChainInfo,
+        genesis_hash: Hash,
+        metadata: Callable[[SpecVersion], bytes],
+    ) -> None:
+        self.folder, self._metadata = folder, metadata
+        self._chain = {
+            "name": chain.name,
+            "genesis_hash": _hex(genesis_hash),
+            "ss58_prefix": chain.ss58_prefix,
+            "token_symbol": chain.token_symbol,
+            "token_decimals": chain.token_decimals,
+        }
+        self.manifest: Manifest | None = None
+        if (folder / MANIFEST).exists():
+            self.manifest = read_manifest(folder)
+            if self.manifest.chain.genesis_hash != _hex(genesis_hash):
+                raise ArchiveError(
+                    f"{folder} holds another chain: its genesis is "
+                    f"{self.manifest.chain.genesis_hash}, not {_hex(genesis_hash)}"
+                )
+        self._waiting: list[Recorded] = []
+
+    def append(self, recorded: Recorded) -> None:
+        """Take a block; a full file of them is written at once. Raises `ArchiveError`."""
+        parent, head = recorded.block.header.parent_hash, self._head()
+        if head is not None and head != _hex(parent):
+            raise ArchiveError(
+                f"block {recorded.block.header.number} does not follow the archive's last block "
+                f"{head}"
+            )
+        self._waiting.append(recorded)
+        if len(self._waiting) >= BLOCKS_PER_FILE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was appended: the block file first, then the manifest that names it."""
+        if not self._waiting:
+            return
+        known = [] if self.manifest is None else [f.model_dump() for f in self.manifest.metadata]
+        versions = {file["spec_version"] for file in known}
+        new = sorted({recorded.block.spec_version for recorded in self._waiting} - versions)
+        known += [
+            write_metadata(self.folder, version, self._metadata(version)).model_dump()
+            for version in new
+        ]
+        files = [] if self.manifest is None else [f.model_dump() for f in self.manifest.files]
+        files.append(_write_blocks(self.folder, self._waiting).model_dump())
+        self.manifest = write_manifest(
+            self.folder,
+            {
+                "chain": self._chain,
+                "head_hash": _hex(self._waiting[-1].block.hash),
+                "files": files,
+                "metadata": sorted(known, key=lambda file: file["spec_version"]),
+            },
+        )
+        self._waiting = []
+
+    def _head(self) -> str | None:
+        if self._waiting:
+            return _hex(self._waiting[-1].block.hash)
+        return None if self.manifest is None else self.manifest.head_hash
+
+
+def record(
+    node: NodeSource,
+    folder: Path,
+    first: BlockNumber | None = None,
+    last: BlockNumber | None = None,
+    *,
+    proofs: bool = False,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Manifest:
+    """Record finalised blocks `first` (or behind what is there) to `last` (or the head).
+
+    With `proofs`, each block's events and spec version are bound to its header; the node must keep
+    those states. `progress` hears how many blocks were read. Raises `ArchiveError`, `SourceError`.
+    """
+    writer = ArchiveWriter(folder, node.chain(), node.genesis_hash, node.metadata)
+    if writer.manifest is not None:
+        behind = BlockNumber(writer.manifest.last + 1)
+        if first is not None and first != writer.manifest.first:
+            raise ArchiveError(f"{folder} begins with block {writer.manifest.first}, not {first}")
+        first = behind
+    start = node.first() if first is None else first
+    stop = node.head().number if last is None else last
+    done = 0
+    waiting: list[Block] = []
+    for block in node.blocks(start, stop) if start <= stop else ():
+        waiting.append(block)
+        if len(waiting) >= _PROOFS_AT_ONCE:
+            done += _take(node, writer, waiting, proofs=proofs)
+            waiting = []
+            progress(done)
+    _take(node, writer, waiting, proofs=proofs)
+    writer.flush()
+    if writer.manifest is None:
+        raise ArchiveError(f"there are no finalised blocks from {start} to {stop} to record")
+    return writer.manifest
+
+
+def _take(node: NodeSource, writer: ArchiveWriter, blocks: Sequence[Block], *, proofs: bool) -> int:
+    if not proofs:
+        for block in blocks:
+            writer.append(Recorded(block, None))
+        return len(blocks)
+    found = node.read_proofs([EVENTS_KEY, LAST_UPGRADE_KEY], [block.hash for block in blocks])
+    for block, nodes in zip(blocks, found, strict=True):
+        pruned = _pruned(block, nodes)
+        check_proof(block, pruned)
+        writer.append(Recorded(block, pruned))
+    return len(blocks)
+
+
+def _pruned(block: Block, nodes: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Only the nodes that the two keys need, each once, from the root downwards."""
+    root = block.header.state_root
+    paths = (prune_read_proof(root, key, nodes) for key in (EVENTS_KEY, LAST_UPGRADE_KEY))
+    return tuple(dict.fromkeys(node for path in paths for node in path))
+
+
+def _write_blocks(folder: Path, blocks: Sequence[Recorded]) -> BlockFile:
+    target = folder / BLOCK_FILES
+    target.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=target, suffix=".part", delete=False) as part:
+        temporary = Path(part.name)
+    try:
+        _write_parquet(temporary, blocks)
+        file = BlockFile(
+            first=blocks[0].block.header.number,
+            last=blocks[-1].block.header.number,
+            proven=sum(recorded.proof is not None for recorded in blocks),
+            size=temporary.stat().st_size,
+            blake2b=file_digest(temporary),
+            spans=_spans(temporary, blocks),
+        )
+        temporary.chmod(READABLE)
+        temporary.replace(folder / file.name)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return file
+
+
+def _write_parquet(path: Path, blocks: Sequence[Recorded]) -> None:
+    with pq.ParquetWriter(
+        path,
+        SCHEMA,
+        compression="zstd",
+        compression_level=12,
+        use_dictionary=False,
+        write_statistics=False,
+        write_page_checksum=True,
+        store_schema=False,
+    ) as writer:
+        for recorded in blocks:
+            writer.write_table(_row(recorded))
+
+
+def _spans(path: Path, blocks: Sequence[Recorded]) -> tuple[Span, ...]:
+    """Which bytes hold which block: row groups follow each other from behind the magic on."""
+    footer = pq.read_metadata(path)
+    spans = []
+    with path.open("rb") as file:
+        file.seek(len(PARQUET_MAGIC))
+        for index, recorded in enumerate(blocks):
+            group = footer.row_group(index)
+            size = sum(group.column(c).total_compressed_size for c in range(group.num_columns))
+            assert file.tell() == group.column(0).data_page_offset
+            digest = span_digest(file.read(size))
+            number = recorded.block.header.number
+            spans.append(Span(number=number, size=size, blake2b=digest))
+    return tuple(spans)
+
+
+def _row(recorded: Recorded) -> Any:
+    block = recorded.block
+    return pa.table(
+        {
+            "number": [block.header.number],
+            "hash": [block.hash],
+            "header": [block.header.encoded],
+            "extrinsics": [list(block.extrinsics)],
+            "events": [block.events],
+            "spec_version": [block.spec_version],
+            "proof": [None if recorded.proof is None else list(recorded.proof)],
+        },
+        schema=SCHEMA,
+    )
+
+
+def _hex(raw: bytes) -> str:
+    return "0x" + raw.hex()

@@ -1,0 +1,175 @@
+"""`ibp archive`: record, verify, describe and show blocks."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ibp_chain.accounts import ss58_encode
+from ibp_chain.archive import ArchiveSource, verify
+from ibp_chain.archive_record import record
+from ibp_chain.blocks import Block
+from ibp_chain.cli.output import JsonOption, console, hex_, print_json, progress, row, table
+from ibp_chain.errors import ArchiveError
+from ibp_chain.runtime import Runtime
+from ibp_chain.runtimes import runtimes
+from ibp_chain.scale.values import Call
+from ibp_chain.source import NodeSource
+from ibp_chain.types import AccountId, BlockNumber
+
+app = typer.Typer(help="Blocks in files: portable, verifiable, readable by common tools.")
+
+Folder = Annotated[Path, typer.Argument(help="The archive's directory.", show_default=False)]
+NodeUrl = Annotated[str, typer.Option("--node", help="ws:// or http:// URL of a node.")]
+
+
+@app.command("record")
+def record_(
+    folder: Folder,
+    node: NodeUrl,
+    first: Annotated[int | None, typer.Option(help="First block; default 1.", min=1)] = None,
+    last: Annotated[int | None, typer.Option(help="Last block; default the head.", min=1)] = None,
+    *,
+    proofs: Annotated[
+        bool, typer.Option(help="Record a proof of each block's events and spec version.")
+    ] = False,
+) -> None:
+    """Record finalised blocks of a node; run it again to go on where it stopped."""
+    with NodeSource(node) as source, progress("recording", None) as tick:
+        manifest = record(
+            source, folder, _number(first), _number(last), proofs=proofs, progress=tick
+        )
+    console.print(f"{folder}: blocks {manifest.first} to {manifest.last} of {manifest.chain.name}")
+
+
+@app.command("verify")
+def verify_(folder: Folder, *, as_json: JsonOption = False) -> None:
+    """Check every byte; exit 1 and name block and field where one does not hold."""
+    total = ArchiveSource(folder).manifest.blocks
+    with progress("verifying", total) as tick:
+        result = verify(folder, tick)
+    manifest = result.manifest
+    if as_json:
+        print_json(
+            {
+                "chain": manifest.chain.name,
+                "first": manifest.first,
+                "last": manifest.last,
+                "head_hash": manifest.head_hash,
+                "blocks": result.blocks,
+                "proven": result.proven,
+            }
+        )
+        return
+    console.print(
+        f"{result.blocks} blocks, {manifest.first} to {manifest.last}, hold: "
+        "hashes, parent links, extrinsics roots."
+    )
+    console.print(
+        f"{result.proven} of them prove their events and spec version against the state root"
+        + ("." if result.proven == result.blocks else "; the recorder vouches for the others.")
+    )
+
+
+@app.command()
+def info(folder: Folder, *, as_json: JsonOption = False) -> None:
+    """What the manifest says; nothing is verified but the manifest itself."""
+    manifest = ArchiveSource(folder).manifest
+    if as_json:
+        print_json(manifest.model_dump(mode="json"))
+        return
+    view = table(str(folder), "", "")
+    for name, value in (
+        ("chain", f"{manifest.chain.name}, genesis {manifest.chain.genesis_hash}"),
+        ("blocks", f"{manifest.first} to {manifest.last}, {manifest.blocks} of them"),
+        ("head", manifest.head_hash),
+        ("with proof", sum(file.proven for file in manifest.files)),
+        ("files", len(manifest.files)),
+        ("bytes", sum(file.size for file in manifest.files)),
+        ("spec versions", ", ".join(str(file.spec_version) for file in manifest.metadata)),
+    ):
+        row(view, name, value)
+    console.print(view)
+
+
+@app.command()
+def show(
+    folder: Folder,
+    block: Annotated[int, typer.Argument(help="Block number.", min=0)],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """One block, decoded: its header, extrinsics and events."""
+    source = ArchiveSource(folder)
+    number = BlockNumber(block)
+    found = next(source.blocks(number, number), None)
+    if found is None:
+        raise ArchiveError(f"{folder}: block {block} was skipped: there is none at this height")
+    runtime = runtimes(source)(found.spec_version)
+    content = _content(found, runtime, source.chain().ss58_prefix)
+    if as_json:
+        print_json(content)
+        return
+    header = table(f"Block {block}", "", "")
+    for name, value in content["header"].items():
+        row(header, name, value)
+    console.print(header)
+    extrinsics = table("Extrinsics", "#", "signer", "call", "hash")
+    for index, item in enumerate(content["extrinsics"]):
+        row(extrinsics, index, item["signer"] or "-", item["call"], item["hash"])
+    console.print(extrinsics)
+    events = table("Events", "#", "extrinsic", "event", "values")
+    for index, item in enumerate(content["events"]):
+        where = "-" if item["extrinsic"] is None else item["extrinsic"]
+        row(events, index, where, item["event"], item["values"])
+    console.print(events)
+
+
+def _content(block: Block, runtime: Runtime, prefix: int) -> dict[str, Any]:
+    header = block.header
+    extrinsics = [runtime.decode_extrinsic(raw) for raw in block.extrinsics]
+    return {
+        "header": {
+            "hash": hex_(block.hash),
+            "parent_hash": hex_(header.parent_hash),
+            "state_root": hex_(header.state_root),
+            "extrinsics_root": hex_(header.extrinsics_root),
+            "spec_version": block.spec_version,
+        },
+        "extrinsics": [
+            {
+                "hash": hex_(extrinsic.hash),
+                "signer": extrinsic.signer and ss58_encode(AccountId(extrinsic.signer), prefix),
+                "call": str(extrinsic.call),
+                "arguments": readable(extrinsic.call.args),
+            }
+            for extrinsic in extrinsics
+        ],
+        "events": [
+            {
+                "extrinsic": event.extrinsic_index,
+                "event": f"{event.pallet}.{event.name}",
+                "values": readable(event.args),
+            }
+            for event in runtime.decode_events(block.events)
+        ],
+    }
+
+
+def readable(value: Any) -> Any:
+    """A decoded value as JSON has it: bytes as hex, calls by name."""
+    match value:
+        case Call():
+            return {"call": str(value), "arguments": readable(value.args)}
+        case bytes():
+            return hex_(value)
+        case dict():
+            return {str(name): readable(item) for name, item in value.items()}
+        case list() | tuple():
+            return [readable(item) for item in value]
+        case _:
+            return value
+
+
+def _number(number: int | None) -> BlockNumber | None:
+    return None if number is None else BlockNumber(number)

@@ -1,0 +1,162 @@
+"""What a ledger says, as tables: the same for `ibp demo` and `ibp ledger`."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from rich.table import Table
+
+from ibp_chain.accounts import ss58_encode
+from ibp_chain.cli.output import hex_, row, table
+from ibp_chain.networks import Network
+from ibp_chain.types import AccountId, RelayBlockNumber
+from ledger.locks import AccountLocks, Cover, CoverKind, Promise
+from ledger.pallets.membership import MemberRecord
+from ledger.pallets.multisig.types import Operation, OperationKey, Status
+from ledger.pallets.payouts import Batch, BatchKey, PaidKey, PaidLine
+from ledger.pallets.scores import DigestKind, Equivocation, Standing, day_date
+from ledger.remark_routing import Refused
+
+
+def short(account: AccountId, network: Network) -> str:
+    """An address as people recognise it."""
+    text = ss58_encode(account, network.ss58_prefix)
+    return f"{text[:6]}…{text[-6:]}"
+
+
+def block_time(
+    network: Network, block: RelayBlockNumber, now: RelayBlockNumber, now_ms: int
+) -> str:
+    """When `block` is about due, by the nominal block time: an estimate, and shown as one."""
+    moment = datetime.fromtimestamp((now_ms + (block - now) * network.block_time_ms) / 1_000, UTC)
+    return f"#{block:,} (about {moment:%Y-%m-%d})"
+
+
+def members_table(
+    members: Mapping[str, MemberRecord],
+    locks: Mapping[str, tuple[AccountLocks, Promise]],
+    network: Network,
+    now_ms: int,
+) -> Table:
+    """Members with what they hold locked, at which conviction, and until when."""
+    view = table(
+        "Members and their locks",
+        "member", "region", "status", "locked", "at Locked6x", "required", "until", "promise",
+        right=("locked", "at Locked6x", "required"),
+    )  # fmt: skip
+    for member_id, record in sorted(members.items()):
+        held, promise = locks[member_id]
+        best = promise.covers[0] if promise.covers else None
+        row(
+            view,
+            member_id,
+            record.region,
+            record.status.name.lower(),
+            network.format(held.actual),
+            network.format(promise.covered),
+            network.format(promise.required),
+            _until(best, held, network, now_ms),
+            _kept(promise),
+            style=None if promise.kept else "yellow",
+        )
+    return view
+
+
+def _until(cover: Cover | None, held: AccountLocks, network: Network, now_ms: int) -> str:
+    match cover:
+        case None:
+            return "-"
+        case Cover(kind=CoverKind.ONGOING_VOTE, poll=poll):
+            return f"32 periods after referendum {poll} ends"
+        case Cover(kind=CoverKind.DELEGATION):
+            return "32 periods after it is undelegated"
+        case Cover(until=int() as until):
+            return block_time(network, until, held.now, now_ms)
+    return "-"
+
+
+def _kept(promise: Promise) -> str:
+    if not promise.kept:
+        return "short by " + ("all" if not promise.covered else "part")
+    return "kept by delegation" if promise.by_delegation_only else "kept"
+
+
+def standing_table(standing: Mapping[int, Standing], network: Network) -> Table:
+    view = table(
+        "Days with a standing report", "day", "root", "rows", "reported by", right=("rows",)
+    )
+    for day, report in sorted(standing.items()):
+        row(
+            view,
+            day_date(day),
+            hex_(report.root),
+            report.rows,
+            ", ".join(short(oracle, network) for oracle in report.reporters),
+        )
+    return view
+
+
+def equivocation_table(
+    found: Mapping[tuple[AccountId, int, DigestKind], Equivocation], network: Network
+) -> Table:
+    view = table("Equivocations: neither root counts", "oracle", "day", "kind", "roots", "block")
+    for (oracle, day, kind), evidence in sorted(found.items()):
+        roots = f"{hex_(evidence.first_root)} {hex_(evidence.second_root)}"
+        row(view, short(oracle, network), day_date(day), kind.name.lower(), roots, evidence.at)
+    return view
+
+
+def batches_table(batches: Mapping[BatchKey, Batch], network: Network) -> Table:
+    view = table(
+        "Payout batches of the curators' multisig",
+        "block", "period", "lines", "moved", "call hash", "outcome",
+        right=("block", "lines", "moved"),
+    )  # fmt: skip
+    for (block, _), batch in sorted(batches.items()):
+        outcome = batch.status.name.lower()
+        row(
+            view,
+            block,
+            batch.period,
+            batch.lines,
+            network.format(batch.total),
+            hex_(batch.call_hash),
+            outcome if batch.error is None else f"{outcome} inside: {batch.error}",
+        )
+    return view
+
+
+def paid_table(paid: Mapping[PaidKey, PaidLine], network: Network) -> Table:
+    view = table("Paid", "period", "member", "item", "payee", "amount", right=("amount",))
+    for (period, member, item), line in sorted(paid.items()):
+        row(view, period, member, item, short(line.payee, network), network.format(line.amount))
+    return view
+
+
+def operations_table(
+    operations: Iterable[tuple[OperationKey, Operation]], names: Mapping[AccountId, str]
+) -> Table:
+    """Who signed what; `names` for the signatories."""
+    view = table("Multisig operations", "opened", "call hash", "status", "signed by")
+    for (_, call_hash, height, index, _), operation in operations:
+        closing = operation.closing
+        status = operation.status.name.lower()
+        if operation.status is Status.EXECUTED and closing is not None and closing.error:
+            status = f"executed, failed inside: {closing.error}"
+        signed = [names.get(approval.who, "?") for approval in operation.approvals]
+        row(view, f"{height}-{index}", hex_(call_hash), status, ", ".join(signed))
+    return view
+
+
+def refusals_table(refused: Iterable[Refused], network: Network) -> Table:
+    view = table(
+        "Remarks that were not taken as facts", "block", "by", "code", "why", right=("block",)
+    )
+    for refusal in refused:
+        by = "no account" if refusal.origin is None else short(refusal.origin, network)
+        row(view, refusal.key[0], by, refusal.code.name.lower(), refusal.reason)
+    return view
+
+
+def uptime(ppm: int | None) -> str:
+    """Parts per million as a percentage, exact."""
+    return "-" if ppm is None else f"{ppm // 10_000}.{ppm % 10_000:04d} %"

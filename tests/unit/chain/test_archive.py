@@ -1,0 +1,274 @@
+"""A block archive: what is recorded is read back, and no byte of it can change unnoticed."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ibp_chain import archive_record
+from ibp_chain.archive import ArchiveSource, Recorded, check_proof, verify
+from ibp_chain.archive_format import MANIFEST, checksum
+from ibp_chain.archive_record import ArchiveWriter
+from ibp_chain.blocks import Block
+from ibp_chain.errors import ArchiveCorrupt, ArchiveError, IbpError
+from ibp_chain.node import ChainInfo
+from ibp_chain.types import BlockNumber, Hash, SpecVersion
+from tests.support.chain import GENESIS, SPEC, chain
+
+CHAIN = ChainInfo("test", 42, "PAS", 10)
+BLOCKS = chain([1, 2, 3, 7, 8])
+METADATA = b"meta" + bytes(range(256))
+
+
+def _writer(folder: Path, genesis: Hash = GENESIS.hash) -> ArchiveWriter:
+    return ArchiveWriter(folder, CHAIN, genesis, lambda _: METADATA)
+
+
+def _write(folder: Path, blocks: list[Block]) -> Path:
+    writer = _writer(folder)
+    for block in blocks:
+        writer.append(Recorded(block, None))
+    writer.flush()
+    return folder
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    return _write(tmp_path / "archive", BLOCKS)
+
+
+def _block_file(folder: Path) -> Path:
+    return next((folder / "blocks").iterdir())
+
+
+def test_what_was_recorded_is_read_back(archive: Path) -> None:
+    source = ArchiveSource(archive)
+    assert list(source.blocks(BlockNumber(1))) == BLOCKS
+    assert list(source.blocks(BlockNumber(2), BlockNumber(7))) == BLOCKS[1:4]
+    assert source.head() == BLOCKS[-1].ref
+    assert source.genesis_hash == GENESIS.hash
+    assert source.chain() == CHAIN
+    assert source.metadata(SPEC) == METADATA
+
+
+def test_verifying_counts_blocks_and_proofs(archive: Path) -> None:
+    seen: list[int] = []
+    result = verify(archive, seen.append)
+    assert (result.blocks, result.proven) == (5, 0)
+    assert seen == [1, 2, 3, 4, 5]
+
+
+def test_common_tools_read_the_block_files(archive: Path) -> None:
+    rows = pq.read_table(_block_file(archive)).to_pylist()
+    assert [row["number"] for row in rows] == [1, 2, 3, 7, 8]
+    assert rows[0]["extrinsics"] == list(BLOCKS[0].extrinsics)
+
+
+def test_any_changed_byte_of_a_block_file_is_found_and_its_block_named(archive: Path) -> None:
+    path = _block_file(archive)
+    whole = path.read_bytes()
+    spans = ArchiveSource(archive).manifest.files[0].spans
+    ends = [4 + sum(span.size for span in spans[: index + 1]) for index in range(len(spans))]
+    for position in range(len(whole)):
+        changed = bytearray(whole)
+        changed[position] ^= 1 << position % 8
+        path.write_bytes(changed)
+        with pytest.raises(ArchiveCorrupt) as caught:
+            verify(archive)
+        owner = next((i for i, end in enumerate(ends) if 4 <= position < end), None)
+        expected = spans[0 if owner is None else owner].number
+        assert caught.value.block == expected, position
+        assert str(caught.value).startswith(f"block {expected}: ")
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_reading_a_changed_file_is_a_clear_error_or_gives_the_same_blocks(
+    archive: Path, data: st.DataObject
+) -> None:
+    path = _block_file(archive)
+    whole = path.read_bytes()
+    changed = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 4))):
+        changed[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(changed)
+    said, blocks = "", BLOCKS
+    try:
+        blocks = list(ArchiveSource(archive).blocks(BlockNumber(1)))
+    except IbpError as error:
+        said = str(error)
+    finally:
+        path.write_bytes(whole)
+    assert "\n" not in said
+    for read, true in zip(blocks, BLOCKS, strict=True):
+        assert (read.header, read.extrinsics) == (true.header, true.extrinsics)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 100, -1])
+def test_a_truncated_block_file_is_bad_input(archive: Path, cut: int) -> None:
+    path = _block_file(archive)
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(ArchiveError, match="copy it again"):
+        verify(archive)
+
+
+def test_a_missing_block_file_is_bad_input(archive: Path) -> None:
+    _block_file(archive).unlink()
+    with pytest.raises(ArchiveError, match="copy it again"):
+        ArchiveSource(archive)
+
+
+def test_no_archive_is_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match="is no archive"):
+        ArchiveSource(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[]", "not the manifest"),
+        (b'{"format":"ibp-block-archive","version":2}', "archive version 2"),
+        (b'{"format":"ibp-block-archive","version":1}', "Field required"),
+    ],
+)
+def test_another_manifest_is_bad_input(archive: Path, content: bytes, said: str) -> None:
+    (archive / MANIFEST).write_bytes(content)
+    with pytest.raises(ArchiveError, match=said):
+        ArchiveSource(archive)
+
+
+def test_any_changed_byte_of_the_manifest_is_found(archive: Path) -> None:
+    path = archive / MANIFEST
+    whole = path.read_bytes()
+    value = json.loads(whole)
+    for position in range(0, len(whole), 3):
+        changed = bytearray(whole)
+        changed[position] ^= 1
+        try:
+            if json.loads(bytes(changed)) == value:
+                continue  # white space
+        except ValueError:
+            pass
+        path.write_bytes(changed)
+        with pytest.raises(IbpError):
+            verify(archive)
+
+
+def _resealed(archive: Path, change: Any) -> None:
+    """Change the manifest and mend its checksum: an attack, not an accident."""
+    path = archive / MANIFEST
+    value = json.loads(path.read_bytes())
+    change(value)
+    value["checksum"] = checksum(value)
+    path.write_text(json.dumps(value))
+
+
+def test_a_manifest_with_another_head_is_found(archive: Path) -> None:
+    _resealed(archive, lambda value: value.update(head_hash="0x" + "11" * 32))
+    with pytest.raises(ArchiveCorrupt, match="head is another block"):
+        verify(archive)
+
+
+def test_files_in_another_order_are_found(tmp_path: Path) -> None:
+    folder = tmp_path / "archive"
+    for part in (BLOCKS[:2], BLOCKS[2:]):
+        _write(folder, part)
+    verify(folder)
+    _resealed(folder, lambda value: value["files"].reverse())
+    with pytest.raises(ArchiveCorrupt, match="listed behind"):
+        verify(folder)
+
+
+def test_a_dropped_file_is_found_by_the_parent_link(tmp_path: Path) -> None:
+    folder = tmp_path / "archive"
+    for part in (BLOCKS[:2], BLOCKS[2:4], BLOCKS[4:]):
+        _write(folder, part)
+    _resealed(folder, lambda value: value["files"].pop(1))
+    with pytest.raises(ArchiveCorrupt, match="block 8: parent_hash"):
+        verify(folder)
+
+
+def test_a_swapped_file_is_found(tmp_path: Path) -> None:
+    archive = _write(tmp_path / "archive", BLOCKS)
+    other = _write(tmp_path / "other", chain([1, 2, 3, 7, 8], salt=b"b"))
+    shutil.copy(_block_file(other), _block_file(archive))
+    with pytest.raises(IbpError):
+        verify(archive)
+
+
+def test_changed_metadata_is_found(archive: Path) -> None:
+    path = archive / "metadata" / f"{SPEC}.scale.zst"
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        changed = bytearray(whole)
+        changed[position] ^= 0x10
+        path.write_bytes(changed)
+        try:
+            verify(archive)
+        except IbpError:
+            continue
+        # an unused bit of the compression frame
+        assert ArchiveSource(archive).metadata(SPEC) == METADATA
+    path.unlink()
+    with pytest.raises(ArchiveError, match=r"7\.scale\.zst"):
+        verify(archive)
+
+
+def test_an_unknown_spec_version_is_bad_input(archive: Path) -> None:
+    with pytest.raises(ArchiveError, match="no metadata of spec version 99; it has 7"):
+        ArchiveSource(archive).metadata(SpecVersion(99))
+
+
+def test_blocks_outside_the_range_are_bad_input(archive: Path) -> None:
+    with pytest.raises(ArchiveError, match="blocks 1 to 8, not 1 to 9"):
+        ArchiveSource(archive).blocks(BlockNumber(1), BlockNumber(9))
+
+
+def test_recording_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "archive")
+    for block in BLOCKS[:3]:
+        writer.append(Recorded(block, None))
+    writer.flush()
+    writer.append(Recorded(BLOCKS[3], None))  # never flushed: the process died
+    _write(tmp_path / "archive", BLOCKS[3:])
+    assert list(ArchiveSource(tmp_path / "archive").blocks(BlockNumber(1))) == BLOCKS
+
+
+def test_a_recording_that_was_interrupted_is_the_same_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_record, "BLOCKS_PER_FILE", 2)
+    blocks = chain(range(1, 8))
+    whole = _write(tmp_path / "whole", blocks)
+    interrupted = _writer(tmp_path / "interrupted")
+    for block in blocks[:5]:
+        interrupted.append(Recorded(block, None))
+    _write(tmp_path / "interrupted", blocks[4:])
+    files = sorted(path.relative_to(whole) for path in whole.rglob("*") if path.is_file())
+    assert len(files) == 6
+    for name in files:
+        assert (whole / name).read_bytes() == (tmp_path / "interrupted" / name).read_bytes()
+
+
+def test_a_block_that_does_not_follow_is_refused(archive: Path) -> None:
+    with pytest.raises(ArchiveError, match="does not follow"):
+        _writer(archive).append(Recorded(chain([9])[0], None))
+
+
+def test_another_chain_is_not_recorded_into_the_same_archive(archive: Path) -> None:
+    with pytest.raises(ArchiveError, match="holds another chain"):
+        _writer(archive, Hash(b"x" * 32))
+
+
+def test_a_proof_that_proves_nothing_is_corrupt() -> None:
+    with pytest.raises(ArchiveCorrupt, match="block 1: proof"):
+        check_proof(BLOCKS[0], (b"\0",))
