@@ -125,8 +125,8 @@ class Mirrors:
             self.conviction_voting.maximum_priors,
         )
 
-    def voting_config(self, context: BlockContext, now: RelayBlockNumber) -> cv.Config:
-        constants = context.constants
+    def voting_config(self, constants: Constants, now: RelayBlockNumber) -> cv.Config:
+        """What votes and locks are reckoned with, at `now`, under one runtime."""
         return cv.Config(
             now=now,
             vote_locking_period=constants.vote_locking_period,
@@ -160,7 +160,10 @@ class Mirrors:
     def _vote(self, context: BlockContext, item: Dispatched) -> None:
         now = context.now if item.extrinsic_index is not None else context.init_now
         predicted = cv.dispatch(
-            self.conviction_voting, self.voting_config(context, now), _signer(item), item.call
+            self.conviction_voting,
+            self.voting_config(context.constants, now),
+            _signer(item),
+            item.call,
         )
         observed = [event for event in item.events if event.pallet == "ConvictionVoting"]
         if not cv.confirmed(predicted, observed, context.constants.voting_events):
@@ -187,7 +190,7 @@ class Mirrors:
         if event.pallet == "Referenda":
             referenda.deposit_event(self.referenda, now, event)
         elif event.pallet == "ConvictionVoting":
-            config = self.voting_config(context, now)
+            config = self.voting_config(context.constants, now)
             try:
                 predicted = cv.replay(self.conviction_voting, config, event)
             except (PalletError, DecodeError) as error:

@@ -28,7 +28,8 @@ TARGET = Path(__file__).parents[1] / "ibp_chain" / "data" / "demo"
 
 def main() -> None:
     cast = load_cast()
-    with tempfile.TemporaryDirectory(dir=TARGET.parents[1]) as temporary:
+    TARGET.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=TARGET.parent) as temporary:
         folder = Path(temporary) / "demo"
         folder.mkdir()
         with start_devnet(**devnet_options(cast)) as devnet:

@@ -20,5 +20,5 @@ def devnet() -> Iterator[Devnet]:
 
 @pytest.fixture(scope="session")
 def start_devnet() -> StartDevnet:
-    """For tests that need options or another specification: `with start_devnet(...) as devnet`."""
+    """A function to start chains with options; each runs as long as its `with` block."""
     return devnet_process.start_devnet

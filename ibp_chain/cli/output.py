@@ -21,7 +21,12 @@ from rich.table import Table
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
-console = Console(highlight=False, soft_wrap=True)
+_WIDTH_OF_FILES = 150
+"""Where output goes to a file or pipe, tables keep their shape."""
+
+console = Console(
+    highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDTH_OF_FILES
+)
 
 Tick = Callable[[int], None]
 """Called with the number of steps done so far."""

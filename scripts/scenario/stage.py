@@ -13,7 +13,7 @@ from ibp_chain.networks import Network
 from ibp_chain.runtime import Runtime
 from ibp_chain.scale.values import Call
 from ibp_chain.source import NodeSource
-from ibp_chain.types import BlockNumber, PollIndex
+from ibp_chain.types import BlockNumber, Hash, PollIndex
 from scripts.devnet_process import Devnet
 from scripts.scenario.cast import THRESHOLD
 
@@ -138,8 +138,8 @@ class Stage:
             raise SourceError(f"{pallet}.{entry}{list(keys)} is not in storage")
         return self.runtime.decode_storage(pallet, entry, raw)
 
-    def _latest(self, block_hash: str) -> Block:
-        return self.node.block(bytes.fromhex(block_hash.removeprefix("0x")))
+    def _latest(self, block_hash: Hash) -> Block:
+        return self.node.block(block_hash)
 
     def _check(self, block: Block, expected: list[tuple[str, str | None]]) -> None:
         outcomes = [

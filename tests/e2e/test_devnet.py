@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -38,19 +40,62 @@ UNUSED_KEY = b"nothing is stored here"
 SLOT_MS = 6_000
 HOUR_MS = 3_600_000
 
+Remark = Callable[[Devnet, str, bytes], bytes]
 
-@pytest.fixture(scope="module", params=SPEC_VERSIONS)
-def chain(request: pytest.FixtureRequest, start_devnet: StartDevnet) -> Iterator[Devnet]:
+
+@pytest.fixture(scope="module")
+def chains(start_devnet: StartDevnet) -> Iterator[Callable[[str], Devnet]]:
     """One chain per specification for all tests here: each goes on from where it finds it."""
-    with start_devnet(request.param, finality_lag=LAG) as running:
-        assert running.spec_version == SPEC_VERSIONS[request.param]
-        yield running
+    with ExitStack() as stack:
+        yield cache(lambda spec: stack.enter_context(start_devnet(spec, finality_lag=LAG)))
 
 
 @pytest.fixture
-def node(chain: Devnet) -> Iterator[NodeSource]:
-    with NodeSource(chain.url) as source:
-        yield source
+def chain(chains: Callable[[str], Devnet]) -> Devnet:
+    """For what no runtime has a part in."""
+    return chains("paseo-2024")
+
+
+@pytest.fixture(params=SPEC_VERSIONS)
+def each(request: pytest.FixtureRequest, chains: Callable[[str], Devnet]) -> Devnet:
+    """A chain of each specification in turn."""
+    return chains(request.param)
+
+
+@pytest.fixture(scope="module")
+def submitter() -> Iterator[Callable[[Devnet], Submitter]]:
+    """One submitter per chain: decoding metadata takes seconds."""
+    with ExitStack() as stack:
+
+        def submitter(url: str) -> Submitter:
+            node = stack.enter_context(NodeSource(url))
+            runtime = cache(lambda version: Runtime.from_metadata(node.metadata(version)))
+            return Submitter(node, runtime)
+
+        kept = cache(submitter)
+        yield lambda chain: kept(chain.url)
+
+
+@pytest.fixture
+def node(chain: Devnet, submitter: Callable[[Devnet], Submitter]) -> NodeSource:
+    return submitter(chain).node
+
+
+@pytest.fixture
+def each_node(each: Devnet, submitter: Callable[[Devnet], Submitter]) -> NodeSource:
+    return submitter(each).node
+
+
+@pytest.fixture
+def remark(submitter: Callable[[Devnet], Submitter]) -> Remark:
+    """Submits a remark of an account; the extrinsic's bytes."""
+
+    def submit(chain: Devnet, uri: str, text: bytes) -> bytes:
+        client = submitter(chain)
+        call = client.runtime().encode_call("System", "remark_with_event", {"remark": text})
+        return client.submit(call, signer_from_uri(uri)).raw
+
+    return submit
 
 
 def header_of(chain: Devnet, block: Hash) -> Header:
@@ -75,56 +120,53 @@ def fund(chain: Devnet, uri: str) -> str:
     return address
 
 
-def remark(node: NodeSource, signer: str, text: bytes) -> bytes:
-    """Submit a remark; the extrinsic's bytes."""
-
-    def runtime(version: SpecVersion) -> Runtime:
-        return Runtime.from_metadata(node.metadata(version))
-
-    submitter = Submitter(node, runtime)
-    call = submitter.runtime().encode_call("System", "remark_with_event", {"remark": text})
-    return submitter.submit(call, signer_from_uri(signer)).raw
+def test_genesis_is_what_the_specification_says(chain: Devnet) -> None:
+    assert chain.genesis_hash.hex() == PASEO_GENESIS  # as on the public Paseo network
+    assert header_of(chain, chain.genesis_hash).number == 0
 
 
-def test_genesis_is_what_the_specification_says(devnet: Devnet) -> None:
-    assert devnet.genesis_hash.hex() == PASEO_GENESIS
-    assert header_of(devnet, devnet.genesis_hash).number == 0
+def test_each_specification_starts_its_runtime(each: Devnet) -> None:
+    version = each.rpc("state_getRuntimeVersion")
+    assert (version["specName"], version["specVersion"]) == ("paseo", each.spec_version)
+    assert each.spec_version in SPEC_VERSIONS.values()
 
 
-def test_every_header_hashes_to_its_block_hash(chain: Devnet) -> None:
-    block = chain.new_block(count=2)
-    header = header_of(chain, block)
-    assert blake2_256(header.encode()) == block
-    assert decode_header(header.encode()) == header
-    assert header_of(chain, header.parent_hash).number == header.number - 1
+def test_every_header_hashes_to_its_block_hash(each: Devnet) -> None:
+    block = each.new_block(count=2)
+    header = header_of(each, block)
+    assert blake2_256(header.encoded) == block
+    assert decode_header(header.encoded) == header
+    assert header_of(each, header.parent_hash).number == header.number - 1
 
 
-def test_the_extrinsics_root_is_that_of_the_body(chain: Devnet, node: NodeSource) -> None:
-    fund(chain, "//Body")
-    sent = [remark(node, "//Body", text) for text in (b"one", b"two", b"three")]
-    block = node.block(chain.new_block())
+def test_the_extrinsics_root_is_that_of_the_body(
+    each: Devnet, each_node: NodeSource, remark: Remark
+) -> None:
+    fund(each, "//Body")
+    sent = [remark(each, "//Body", text) for text in (b"one", b"two", b"three")]
+    block = each_node.block(each.new_block())
     assert list(block.extrinsics[-3:]) == sent
     assert extrinsics_root(block.extrinsics) == block.header.extrinsics_root
 
 
-def test_read_proofs_bind_storage_to_the_state_root(chain: Devnet, node: NodeSource) -> None:
-    block = chain.new_block()
-    root = node.header(block).state_root
+def test_read_proofs_bind_storage_to_the_state_root(each: Devnet, each_node: NodeSource) -> None:
+    block = each.new_block()
+    root = each_node.header(block).state_root
     for key in (EVENTS_KEY, NOW_KEY, CODE_KEY, UNUSED_KEY):
-        (value,) = node.storage([key], block)
+        (value,) = each_node.storage([key], block)
         assert (value is None) == (key == UNUSED_KEY)
-        assert verify_read_proof(root, key, node.read_proof([key], block)) == value
+        assert verify_read_proof(root, key, each_node.read_proof([key], block)) == value
 
 
-def test_the_state_root_is_that_of_all_storage(chain: Devnet, node: NodeSource) -> None:
-    block = chain.new_block()
-    keys = list(node.keys(b"", block))
-    values = node.storage(keys, block)
+def test_the_state_root_is_that_of_all_storage(each: Devnet, each_node: NodeSource) -> None:
+    block = each.new_block()
+    keys = list(each_node.keys(b"", block))
+    values = each_node.storage(keys, block)
     entries = [(key, value) for key, value in zip(keys, values, strict=True) if value is not None]
     assert len(entries) == len(keys) > 100
-    version = chain.rpc("state_getRuntimeVersion")["stateVersion"]
-    assert trie_root(entries, version) == node.header(block).state_root
-    assert chain.rpc("dev_checkState")["matches"]  # the executor's own trie agrees
+    version = each.rpc("state_getRuntimeVersion")["stateVersion"]
+    assert trie_root(entries, version) == each_node.header(block).state_root
+    assert each.rpc("dev_checkState")["matches"]  # the executor's own trie agrees
 
 
 def test_overridden_storage_is_read_at_once_and_proven_by_the_next_block(chain: Devnet) -> None:
@@ -152,39 +194,37 @@ def test_finality_trails_the_head(chain: Devnet) -> None:
 
 def test_followers_hear_of_each_finalised_block_once(chain: Devnet, node: NodeSource) -> None:
     start = node.head().number
-    made: list[BlockNumber] = []
-
-    def stop() -> bool:
-        if len(made) < 3:
-            chain.new_block()
-        return len(made) == 3
-
-    for block in node.follow(BlockNumber(start + 1), stop):
-        made.append(block.header.number)
-    assert made == [start + 1, start + 2, start + 3]
+    heard = node.follow(BlockNumber(start + 1), lambda: chain.new_block() == b"")
+    assert [next(heard).header.number for _ in range(3)] == [start + 1, start + 2, start + 3]
 
 
-def test_a_reorg_changes_what_was_not_final(chain: Devnet, node: NodeSource) -> None:
-    fund(chain, "//Fork")
-    chain.new_block(count=LAG)
-    sent = remark(node, "//Fork", b"abandoned")
-    abandoned, final = chain.new_block(), chain.finalized_hash()
-    height = node.header(abandoned).number
-    head = node.header(chain.reorg(1))
-    (other,) = node.hashes([height])
+def test_a_reorg_changes_what_was_not_final(
+    each: Devnet, each_node: NodeSource, remark: Remark
+) -> None:
+    fund(each, "//Fork")
+    each.new_block(count=LAG)
+    sent = remark(each, "//Fork", b"abandoned")
+    abandoned, final = each.new_block(), each.finalized_hash()
+    height = each_node.header(abandoned).number
+    head = each_node.header(each.reorg(1))
+    (other,) = each_node.hashes([height])
     assert other not in (None, abandoned)
     assert (head.number, head.parent_hash) == (height + 1, other)
-    assert all(sent not in node.block(block).extrinsics for block in (head.hash, head.parent_hash))
-    assert sent in node.block(abandoned).extrinsics  # still known by its hash
-    numbers = [block.header.number for block in node.blocks(BlockNumber(1))]
-    assert node.hashes([node.header(final).number]) == [final]
+    assert all(
+        sent not in each_node.block(block).extrinsics for block in (head.hash, head.parent_hash)
+    )
+    assert sent in each_node.block(abandoned).extrinsics  # still known by its hash
+    numbers = [block.header.number for block in each_node.blocks(BlockNumber(1))]
+    assert each_node.hashes([each_node.header(final).number]) == [final]
     assert numbers == sorted(set(numbers))
 
 
-def test_a_reorg_can_carry_the_extrinsics_over(chain: Devnet, node: NodeSource) -> None:
+def test_a_reorg_can_carry_the_extrinsics_over(
+    chain: Devnet, node: NodeSource, remark: Remark
+) -> None:
     fund(chain, "//Survivor")
     chain.new_block()
-    sent = remark(node, "//Survivor", b"kept")
+    sent = remark(chain, "//Survivor", b"kept")
     abandoned = chain.new_block()
     head = chain.reorg(1, blocks=1, resubmit=True)
     assert head != abandoned
@@ -216,23 +256,25 @@ def test_time_travels_forwards_only(chain: Devnet) -> None:
         chain.time_travel(target)
 
 
-def test_a_jump_lets_the_time_of_the_skipped_blocks_pass(chain: Devnet, node: NodeSource) -> None:
-    before = chain.new_block()
-    height = node.header(before).number
-    after = chain.new_block(to_height=height + 20_000)
-    header = node.header(after)
+def test_a_jump_lets_the_time_of_the_skipped_blocks_pass(
+    each: Devnet, each_node: NodeSource
+) -> None:
+    before = each.new_block()
+    height = each_node.header(before).number
+    after = each.new_block(to_height=height + 20_000)
+    header = each_node.header(after)
     assert (header.number, header.parent_hash) == (height + 20_000, before)
-    assert now_ms(chain, after) - now_ms(chain, before) == 20_000 * SLOT_MS
-    assert node.hashes([height + 1, height + 19_999]) == [None, None]
+    assert now_ms(each, after) - now_ms(each, before) == 20_000 * SLOT_MS
+    assert each_node.hashes([height + 1, height + 19_999]) == [None, None]
     with pytest.raises(RpcRefusal, match="next block can have"):
-        chain.new_block(to_height=height)
-    assert node.header(chain.new_block()).number == height + 20_001
+        each.new_block(to_height=height)
+    assert each_node.header(each.new_block()).number == height + 20_001
 
 
-def test_the_next_nonce_counts_what_waits(chain: Devnet, node: NodeSource) -> None:
+def test_the_next_nonce_counts_what_waits(chain: Devnet, node: NodeSource, remark: Remark) -> None:
     address = fund(chain, "//Nonce")
     assert chain.rpc("system_accountNextIndex", address) == 0
-    sent = remark(node, "//Nonce", b"waits")
+    sent = remark(chain, "//Nonce", b"waits")
     assert chain.rpc("system_accountNextIndex", address) == 1
     assert chain.rpc("author_pendingExtrinsics") == [hex_(sent)]
     with pytest.raises(RpcRefusal, match="already imported"):
@@ -243,23 +285,25 @@ def test_the_next_nonce_counts_what_waits(chain: Devnet, node: NodeSource) -> No
         chain.rpc("author_submitExtrinsic", hex_(sent))
 
 
-def test_who_cannot_pay_is_refused(node: NodeSource) -> None:
-    with pytest.raises(CallFailed, match="(?i)payment"):
-        remark(node, "//Penniless", b"no")
+def test_who_cannot_pay_is_refused(chain: Devnet, remark: Remark) -> None:
+    with pytest.raises(CallFailed, match=r"(?i)payment"):
+        remark(chain, "//Penniless", b"no")
 
 
-def test_one_bad_extrinsic_does_not_spoil_the_block(chain: Devnet, node: NodeSource) -> None:
-    fund(chain, "//Good")
-    fund(chain, "//Ruined")
-    good, bad = remark(node, "//Good", b"pays"), remark(node, "//Ruined", b"cannot pay any more")
-    chain.set_items(
+def test_one_bad_extrinsic_does_not_spoil_the_block(
+    each: Devnet, each_node: NodeSource, remark: Remark
+) -> None:
+    fund(each, "//Good")
+    fund(each, "//Ruined")
+    good, bad = remark(each, "//Good", b"pays"), remark(each, "//Ruined", b"cannot pay any more")
+    each.set_items(
         {"System": {"Account": [[[ss58_encode(signer_from_uri("//Ruined").account, 42)], None]]}}
     )
-    block = node.block(chain.new_block())
+    block = each_node.block(each.new_block())
     assert good in block.extrinsics
     assert bad not in block.extrinsics
-    assert [raw for raw, _ in chain.rpc("dev_dropped")] == [hex_(bad)]
-    assert chain.rpc("author_pendingExtrinsics") == []
+    assert [raw for raw, _ in each.rpc("dev_dropped")] == [hex_(bad)]
+    assert each.rpc("author_pendingExtrinsics") == []
 
 
 @pytest.mark.parametrize(
@@ -282,14 +326,14 @@ def test_one_bad_extrinsic_does_not_spoil_the_block(chain: Devnet, node: NodeSou
     ],
 )
 def test_nonsense_is_refused_with_a_reason(
-    chain: Devnet, method: str, params: list[object], code: int
+    each: Devnet, method: str, params: list[object], code: int
 ) -> None:
-    head = chain.head_hash()
+    head = each.head_hash()
     body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
-    reply = httpx.post(chain.http_url, json=body).json()
+    reply = httpx.post(each.http_url, json=body).json()
     assert (reply["id"], reply["error"]["code"]) == (7, code)
     assert reply["error"]["message"]
-    assert chain.head_hash() == head
+    assert each.head_hash() == head
 
 
 def test_unknown_blocks_are_null_not_invented(chain: Devnet) -> None:
@@ -309,32 +353,31 @@ def test_web_pages_cannot_steer_the_chain(chain: Devnet) -> None:
 
 
 def test_a_saved_chain_goes_on_where_it_stood(
-    chain: Devnet, start_devnet: StartDevnet, tmp_path: Path
+    each: Devnet, start_devnet: StartDevnet, tmp_path: Path
 ) -> None:
-    fund(chain, "//Saved")
-    chain.new_block(count=2)
-    address = fund(chain, "//Saved late")  # an override that no block commits to yet
+    fund(each, "//Saved")
+    each.new_block(count=2)
+    address = fund(each, "//Saved late")  # an override that no block commits to yet
     path = tmp_path / "chain.jsonl"
-    chain.save(path)
-    spec = next(name for name, version in SPEC_VERSIONS.items() if version == chain.spec_version)
+    each.save(path)
+    spec = next(name for name, version in SPEC_VERSIONS.items() if version == each.spec_version)
     with start_devnet(spec, load=path, finality_lag=LAG) as again:
-        assert again.head_hash() == chain.head_hash()
-        assert again.finalized_hash() == chain.finalized_hash()
-        key = chain.rpc("state_getKeysPaged", "0x", 1_000)[-1]
-        assert again.rpc("state_getStorage", key) == chain.rpc("state_getStorage", key)
+        assert again.head_hash() == each.head_hash()
+        assert again.finalized_hash() == each.finalized_hash()
+        key = each.rpc("state_getKeysPaged", "0x", 1_000)[-1]
+        assert again.rpc("state_getStorage", key) == each.rpc("state_getStorage", key)
         assert again.rpc("system_accountNextIndex", address) == 0
-        assert again.new_block() == chain.new_block()  # the same state makes the same block
+        assert again.new_block() == each.new_block()  # the same state makes the same block
 
 
-def test_a_damaged_snapshot_is_refused(
-    devnet: Devnet, start_devnet: StartDevnet, tmp_path: Path
-) -> None:
+def test_a_damaged_snapshot_is_refused(start_devnet: StartDevnet, tmp_path: Path) -> None:
     path = tmp_path / "chain.jsonl"
-    devnet.save(path)
+    with start_devnet() as short:
+        short.save(path)
+    assert not is_running(short.process_id)
     lines = path.read_text().splitlines()
     block = json.loads(lines[1])
-    key = next(iter(block["diff"]))
-    block["diff"][key] = "0x00"
+    block["diff"][next(iter(block["diff"]))] = "0x00"
     path.write_text("\n".join([lines[0], json.dumps(block), *lines[2:]]))
     with pytest.raises(ConfigError, match="block 1 comes to"), start_devnet(load=path):
         pass
@@ -374,24 +417,25 @@ def test_what_the_server_says_on_failure_is_reported(
         pass
 
 
-def test_a_taken_port_is_an_error(devnet: Devnet, start_devnet: StartDevnet) -> None:
+def test_a_taken_port_is_an_error(chain: Devnet, start_devnet: StartDevnet) -> None:
     with (
-        pytest.raises(ConfigError, match="ended with code 1: .*EADDRINUSE"),
-        start_devnet(port=devnet.port),
+        pytest.raises(ConfigError, match=r"ended with code 1: .*EADDRINUSE"),
+        start_devnet(port=chain.port),
     ):
         pass
 
 
+PARENT = """
+from scripts.devnet_process import start_devnet
+with start_devnet() as devnet:
+    print(devnet.process_id, flush=True)
+    input()
+"""
+
+
 def test_nothing_is_left_when_the_parent_is_killed() -> None:
     parent = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "from scripts.devnet_process import start_devnet\n"
-            "with start_devnet() as devnet:\n"
-            "    print(devnet.process_id, flush=True)\n"
-            "    input()\n",
-        ],
+        [sys.executable, "-c", PARENT],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -416,9 +460,3 @@ def is_running(process: int) -> bool:
         return False
     stat = Path(f"/proc/{process}/stat")  # a zombie that nobody has waited for does not run
     return not (stat.is_file() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
-
-
-def test_nothing_is_left_when_the_context_ends(start_devnet: StartDevnet) -> None:
-    with start_devnet() as running:
-        assert is_running(running.process_id)
-    assert not is_running(running.process_id)
