@@ -52,10 +52,25 @@ class PeerCodec:
                 return int(found.value["index"]), int(call.value["index"])
         raise DecodeError(f"the runtime has no call {pallet}.{name}")
 
+    def decode_call(self, call: bytes) -> Any:
+        """The call as the codec shows it: nested dicts with `call_module`, `call_function` and
+        `call_args`. Raises `CheckFailed` where it cannot read the bytes, or not all of them.
+        """
+        data = ScaleBytes(bytearray(call))
+        try:
+            value = self._config.create_scale_object(
+                "Call", data=data, metadata=self._metadata
+            ).decode()
+        except Exception as error:
+            raise CheckFailed(f"substrate-interface cannot read the call: {error}") from error
+        if data.get_remaining_length():
+            raise CheckFailed("substrate-interface leaves bytes of the call unread")
+        return value
+
     def check_call(self, call: bytes) -> str:
         """The `Pallet.name` that the codec reads; `CheckFailed` unless it encodes `call` again."""
+        value = self.decode_call(call)
         try:
-            value = self._new("Call", call).decode()
             again = self._new("Call").encode(_without_indices(value))
         except Exception as error:
             raise CheckFailed(f"substrate-interface cannot read the call: {error}") from error

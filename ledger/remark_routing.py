@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ibp_chain.blocks import blake2_256
 from ibp_chain.errors import RemarkError
+from ibp_chain.networks import Network
 from ibp_chain.remark_bodies import (
     Body,
     Decision,
@@ -163,18 +164,22 @@ def _ensure_in_place(item: Dispatched) -> None:
         )
 
 
-def _payout_of(state: State, item: Dispatched | Failed) -> Payout | None:
-    """The payout that a batch by the curators' multisig claims to be."""
-    program, calls = state.programme.program.value, payouts.batch_calls(item.call)
-    if program is None or calls is None:
-        return None
-    if item.origin.account != programme.curators_account(program):
-        return None
-    raw = remark_of(calls[0])
+def payout_of(batch: Call, network: Network) -> Payout | None:
+    """The payout that a `Utility.batch_all` claims to be, by its first call."""
+    calls = payouts.batch_calls(batch)
+    raw = None if calls is None else remark_of(calls[0])
     if raw is None:
         return None
     try:
-        body = parse(raw, state.network.ss58_prefix)
+        body = parse(raw, network.ss58_prefix)
     except RemarkError:
-        return None  # the remark itself has been, or is not worth being, recorded as rejected
+        return None  # the remark itself is recorded as rejected, where it was reached
     return body if isinstance(body, Payout) else None
+
+
+def _payout_of(state: State, item: Dispatched | Failed) -> Payout | None:
+    """The payout that a batch by the curators' multisig claims to be."""
+    program = state.programme.program.value
+    if program is None or item.origin.account != programme.curators_account(program):
+        return None
+    return payout_of(item.call, state.network)

@@ -12,7 +12,7 @@ export const extrinsicsRoot = (extrinsics) =>
 
 export const headerJson = (header) => ({
   parentHash: header.parentHash.toHex(),
-  number: header.number.toHex(),
+  number: '0x' + header.number.toNumber().toString(16), // as a node writes it, without padding
   stateRoot: header.stateRoot.toHex(),
   extrinsicsRoot: header.extrinsicsRoot.toHex(),
   digest: { logs: header.digest.logs.map((log) => log.toHex()) },

@@ -6,8 +6,8 @@ import { defaultLogger } from '@acala-network/chopsticks-core'
 import { Chain } from './chain.mjs'
 import { MODES, Pool } from './pool.mjs'
 import { rpcMethods } from './rpc/index.mjs'
-import { serve } from './server.mjs'
-import { load, save } from './snapshot.mjs'
+import { listen, serve } from './server.mjs'
+import { load, readSnapshot, save } from './snapshot.mjs'
 import { readSpec, UsageError } from './spec.mjs'
 import { changesForTime } from './time.mjs'
 
@@ -70,15 +70,18 @@ function wholeNumber(name, text, limit) {
   return number
 }
 
+// What can be wrong with the options comes out before the runtime is started, which takes seconds.
 async function start(options) {
   const spec = readSpec(options.spec, options.storage)
   if (options.ss58 !== undefined) spec.properties = { ...spec.properties, ss58Format: options.ss58 }
+  const snapshot = options.load === undefined ? undefined : readSnapshot(options.load)
+  const server = await listen(options.port)
   const chain = await Chain.create(spec, { finalityLag: options.lag })
   const pool = new Pool(chain, options.mode)
-  if (options.load) await load(chain, options.load)
+  if (snapshot) await load(chain, snapshot)
   else await firstBlocks(chain, pool, options)
-  const server = await serve(rpcMethods(chain, pool), options.port)
-  return { chain, server }
+  const stop = serve(server, rpcMethods(chain, pool))
+  return { chain, stop, port: server.address().port }
 }
 
 // The clock is set on top of genesis, not in it, so that genesis stays what the specification says.
@@ -88,18 +91,18 @@ async function firstBlocks(chain, pool, { timestamp = DEFAULT_TIMESTAMP, height 
   if (height !== undefined) await pool.build({ height })
 }
 
-async function announce(chain, { port }) {
+async function announce({ chain, port }) {
   const { specName, specVersion } = await chain.head.runtimeVersion
   const facts = { url: `ws://127.0.0.1:${port}`, port, genesis: chain.genesis.hash, spec: specName, specVersion }
   process.stdout.write(JSON.stringify({ ready: true, ...facts, head: chain.head.number }) + '\n')
 }
 
-function endOn({ chain, server }, options) {
+function endOn({ chain, stop }, options) {
   let ending = false
   const end = () => {
     if (ending) return
     ending = true
-    server.close()
+    stop()
     if (options.save) save(chain, options.save)
     process.exit(0)
   }
@@ -117,7 +120,7 @@ try {
   defaultLogger.level = options.log
   const running = await start(options)
   endOn(running, options)
-  await announce(running.chain, running.server)
+  await announce(running)
 } catch (error) {
   const isExpected = error instanceof UsageError || error.code === 'EADDRINUSE'
   console.error(isExpected ? `devnet: ${error.message}` : error)

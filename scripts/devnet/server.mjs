@@ -8,25 +8,30 @@ const HOST = '127.0.0.1'
 const MAX_REQUEST_BYTES = 2 ** 28
 const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
 
-// Resolves to `{ port, close }` once it listens.
-export async function serve(methods, port) {
-  const server = http.createServer((request, response) => answerHttp(methods, request, response))
+// A server that holds its port, and answers once `serve` gives it methods.
+export async function listen(port) {
+  const server = http.createServer()
+  await new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, HOST, resolve)
+  })
+  return server
+}
+
+// Answers with `methods`; returns how to stop.
+export function serve(server, methods) {
+  server.on('request', (request, response) => answerHttp(methods, request, response))
   const sockets = new WebSocketServer({
     server,
     maxPayload: MAX_REQUEST_BYTES,
     verifyClient: ({ req }) => mayTalk(req),
   })
   sockets.on('connection', (socket) => converse(methods, socket))
-  await new Promise((resolve, reject) => {
-    sockets.on('error', reject)
-    server.listen(port, HOST, resolve)
-  })
-  const close = () => {
+  return () => {
     for (const socket of sockets.clients) socket.terminate()
     server.close()
     server.closeAllConnections()
   }
-  return { port: server.address().port, close }
 }
 
 // A web page that somebody happens to have open must not steer this chain.

@@ -28,33 +28,39 @@ export function save(chain, path) {
   return { blocks: blocks.length, head: chain.head.hash }
 }
 
-// Every block's hash is recomputed over its roots, so a damaged or foreign file is refused.
-export async function load(chain, path) {
-  const [start, ...records] = readLines(path)
-  if (start?.format !== FORMAT) throw new UsageError(`${path}: no snapshot of format ${FORMAT}`)
-  if (start.genesis !== chain.genesis.hash) {
-    throw new UsageError(`${path}: is of another chain: genesis ${start.genesis}, here ${chain.genesis.hash}`)
-  }
-  const end = records.pop()
-  if (end?.overrides === undefined) throw new UsageError(`${path}: is cut off: its last line is missing`)
-  for (const record of records) {
-    const parent = chain.headEntry
-    const header = decodeHeader(record.header)
-    if (Object.keys(record.inherited).length > 0) await chain.override(Object.entries(record.inherited))
-    const fields = { number: header.number.toNumber(), digest: header.digest.toJSON() }
-    const entry = await chain.append(parent, fields, record.extrinsics, record.diff)
-    if (entry.hash !== record.hash) {
-      throw new UsageError(`${path}: block ${entry.number} comes to ${entry.hash}, not to ${record.hash}`)
-    }
-  }
-  const overrides = Object.entries(end.overrides)
-  if (overrides.length > 0) await chain.override(overrides)
-}
-
-function readLines(path) {
+// The lines of a snapshot that is whole; `load` checks what they say.
+export function readSnapshot(path) {
+  let lines
   try {
-    return fs.readFileSync(path, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line))
+    lines = fs.readFileSync(path, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line))
   } catch (error) {
     throw new UsageError(`${path}: no readable snapshot: ${error.message}`)
   }
+  const [start, ...blocks] = lines
+  if (start?.format !== FORMAT) throw new UsageError(`${path}: no snapshot of format ${FORMAT}`)
+  const end = blocks.pop()
+  if (end?.overrides === undefined) throw new UsageError(`${path}: is cut off: its last line is missing`)
+  return { path, genesis: start.genesis, blocks, overrides: end.overrides }
+}
+
+// Every block's hash is recomputed over its roots, so a damaged or foreign snapshot is refused.
+export async function load(chain, { path, genesis, blocks, overrides }) {
+  if (genesis !== chain.genesis.hash) {
+    throw new UsageError(`${path}: is of another chain: genesis ${genesis}, here ${chain.genesis.hash}`)
+  }
+  for (const { hash, header: encoded, extrinsics, inherited, diff } of blocks) {
+    const header = decodeHeader(encoded)
+    await override(chain, inherited)
+    const fields = { number: header.number.toNumber(), digest: header.digest.toJSON() }
+    const entry = await chain.append(chain.headEntry, fields, extrinsics, diff)
+    if (entry.hash !== hash) {
+      throw new UsageError(`${path}: block ${entry.number} comes to ${entry.hash}, not to ${hash}`)
+    }
+  }
+  await override(chain, overrides)
+}
+
+async function override(chain, changes) {
+  const pairs = Object.entries(changes)
+  if (pairs.length > 0) await chain.override(pairs)
 }

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ibp_chain.runtimes import runtimes
-
 from ibp_chain.extrinsics import Submitter
 from ibp_chain.networks import NETWORKS
+from ibp_chain.runtimes import runtimes
 from ibp_chain.source import NodeSource
 from ibp_chain.types import Hash, Planck
 from ledger.program.rules import Rules, load_rules
@@ -34,9 +33,9 @@ class Outcome:
 
     program: Hash
     """blake2b-256 of the founding remark."""
-    bundle: Path
-    """The payout bundle that was executed."""
     statement: Path
+    bundle: Path
+    """Of the payout that was executed."""
 
 
 def load_cast() -> Cast:
@@ -78,7 +77,7 @@ def play(
         tell("the curators pay")
         statement, bundle = payday.pay(stage, cast, rules, folder)
         stage.block()
-        return Outcome(program, bundle, statement)
+        return Outcome(program, statement, bundle)
 
 
 def _stage(devnet: Devnet, cast: Cast, node: NodeSource) -> Stage:

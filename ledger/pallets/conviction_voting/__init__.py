@@ -1,4 +1,4 @@
-"""Mirror of `pallet_conviction_voting`: `types`, `events`, `pallet`, and `calls` to drive it."""
+"""Mirror of `pallet_conviction_voting`: `types`, `events`, `pallet`, `tally`, and `calls`."""
 
 from ledger.pallets.conviction_voting.calls import dispatch, replay
 from ledger.pallets.conviction_voting.events import (
@@ -35,6 +35,7 @@ from ledger.pallets.conviction_voting.pallet import (
     unlock,
     vote,
 )
+from ledger.pallets.conviction_voting.tally import Tally, contribution, tally
 from ledger.pallets.conviction_voting.types import (
     VOTING,
     AccountVote,
@@ -86,6 +87,7 @@ __all__ = [
     "SplitAbstain",
     "Standard",
     "Storage",
+    "Tally",
     "Undelegated",
     "VoteRemoved",
     "VoteUnlocked",
@@ -93,6 +95,7 @@ __all__ = [
     "Voting",
     "account_vote",
     "confirmed",
+    "contribution",
     "delegate",
     "dispatch",
     "held_after",
@@ -100,6 +103,7 @@ __all__ = [
     "remove_other_vote",
     "remove_vote",
     "replay",
+    "tally",
     "undelegate",
     "unlock",
     "vote",

@@ -29,8 +29,8 @@ export function authorMethods({ chain, pool }) {
       }),
     )
     try {
-      send.soon(() => 'ready')
       await pool.submit(extrinsic)
+      send.soon(() => 'ready')
     } catch (error) {
       unsubscribe(id)
       throw error
