@@ -20,6 +20,7 @@ from ibp_chain.archive_format import (
     SCHEMA,
     BlockFile,
     Manifest,
+    MetadataFile,
     file_digest,
     read_manifest,
     read_metadata,
@@ -93,13 +94,25 @@ class ArchiveSource:
         return (recorded.block for recorded in self.recorded(first, last))
 
     def metadata(self, spec_version: SpecVersion) -> bytes:
-        for file in self.manifest.metadata:
-            if file.spec_version == spec_version:
-                return read_metadata(self.folder, file)
-        known = ", ".join(str(file.spec_version) for file in self.manifest.metadata)
-        raise ArchiveError(
-            f"{self.folder} has no metadata of spec version {spec_version}; it has {known}"
-        )
+        return read_metadata(self.folder, self._metadata_files(spec_version)[-1])
+
+    def metadata_v14(self, spec_version: SpecVersion) -> bytes:
+        """For decoders that read no newer format. Raises `ArchiveError` where it is not kept."""
+        oldest = self._metadata_files(spec_version)[0]
+        if oldest.version != 14:
+            raise ArchiveError(f"{self.folder} has no metadata V14 of spec version {spec_version}")
+        return read_metadata(self.folder, oldest)
+
+    def _metadata_files(self, spec_version: SpecVersion) -> list[MetadataFile]:
+        """By format version, at least one. Raises `ArchiveError`."""
+        every = sorted(self.manifest.metadata, key=lambda file: file.version)
+        found = [file for file in every if file.spec_version == spec_version]
+        if not found:
+            known = ", ".join(map(str, sorted({file.spec_version for file in every})))
+            raise ArchiveError(
+                f"{self.folder} has no metadata of spec version {spec_version}; it has {known}"
+            )
+        return found
 
     def recorded(self, first: BlockNumber, last: BlockNumber) -> Iterator[Recorded]:
         """Blocks with their proofs, each checked. Raises `ArchiveCorrupt`."""

@@ -15,7 +15,7 @@ import pyarrow as pa
 import zstandard
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ibp_chain.errors import ArchiveCorrupt, ArchiveError
+from ibp_chain.errors import ArchiveCorrupt, ArchiveError, CheckFailed
 from ibp_chain.types import BlockNumber, SpecVersion
 
 FORMAT = "ibp-block-archive"
@@ -28,6 +28,8 @@ BLOCK_FILES = "blocks"
 METADATA_FILES = "metadata"
 MAX_METADATA = 64 * 2**20
 """No runtime's metadata is anywhere near; a bomb would be."""
+_ZSTD_DESCRIPTOR_AT, _ZSTD_UNUSED_BIT = 4, 0x10
+"""RFC 8878, 3.1.1.1.1: decoders overlook that bit, so that a change of it shows nowhere else."""
 
 SCHEMA = pa.schema(
     [
@@ -89,12 +91,14 @@ class BlockFile(_Part):
 
 class MetadataFile(_Part):
     spec_version: Annotated[int, Field(ge=0, lt=2**32)]
+    version: Annotated[int, Field(ge=14, le=255)]
+    """Of the metadata format. 14 is kept beside a newer one: some decoders read no other."""
     blake2b: _Hex32
     """Of the metadata itself, not of its compressed form."""
 
     @property
     def name(self) -> str:
-        return f"{METADATA_FILES}/{self.spec_version}.scale.zst"
+        return f"{METADATA_FILES}/{self.spec_version}-v{self.version}.scale.zst"
 
 
 class Manifest(_Part):
@@ -203,22 +207,38 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def write_metadata(folder: Path, spec_version: SpecVersion, raw: bytes) -> MetadataFile:
-    file = MetadataFile(spec_version=spec_version, blake2b=hex_digest(raw))
+    """`raw` begins with the magic `meta` and its format's version."""
+    file = MetadataFile(spec_version=spec_version, version=raw[4], blake2b=hex_digest(raw))
     write_atomically(folder / file.name, zstandard.ZstdCompressor(level=19).compress(raw))
     return file
 
 
 def read_metadata(folder: Path, file: MetadataFile) -> bytes:
-    """Raises `ArchiveError` for a missing file, `ArchiveCorrupt` for another one."""
+    """Raises `ArchiveError` for a missing file, `CheckFailed` naming a damaged one."""
     path = folder / file.name
     try:
-        raw = zstandard.ZstdDecompressor().decompress(
-            path.read_bytes(), max_output_size=MAX_METADATA
-        )
+        raw = _decompress(path.read_bytes())
     except OSError as error:
-        raise ArchiveError(f"{path}: {error.strerror}") from error
+        raise ArchiveError(f"{path}: {error.strerror}: copy it again") from error
     except zstandard.ZstdError as error:
-        raise ArchiveError(f"{path}: damaged: {error}") from error
+        raise CheckFailed(f"{path}: damaged: {error}") from error
     if hex_digest(raw) != file.blake2b:
-        raise ArchiveError(f"{path}: its bytes are not those that were recorded")
+        raise CheckFailed(f"{path}: its bytes are not those that were recorded")
+    return raw
+
+
+def _decompress(packed: bytes) -> bytes:
+    """What one zstd frame holds, which says its size and has nothing behind it.
+
+    The size is believed only up to `MAX_METADATA`: a damaged one must not reserve memory.
+    """
+    frame = zstandard.get_frame_parameters(packed)
+    if frame.content_size > MAX_METADATA:
+        raise zstandard.ZstdError(f"says that it holds {frame.content_size} bytes")
+    if packed[_ZSTD_DESCRIPTOR_AT] & _ZSTD_UNUSED_BIT:
+        raise zstandard.ZstdError("the frame's unused bit is set")
+    decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_METADATA).decompressobj()
+    raw = decompressor.decompress(packed)
+    if not decompressor.eof or decompressor.unused_data:
+        raise zstandard.ZstdError("not one whole frame")
     return raw

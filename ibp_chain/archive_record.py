@@ -38,6 +38,8 @@ _PROOFS_AT_ONCE = 16
 class ArchiveWriter:
     """Adds blocks to the archive in `folder`, new or begun; what is not flushed is not there.
 
+    `metadata` gives a runtime's metadata in every format version that is to be kept.
+
     Raises `ArchiveError` where the archive there is of another chain.
     """
 
@@ -46,7 +48,7 @@ class ArchiveWriter:
         folder: Path,
         chain: ChainInfo,
         genesis_hash: Hash,
-        metadata: Callable[[SpecVersion], bytes],
+        metadata: Callable[[SpecVersion], Sequence[bytes]],
     ) -> None:
         self.folder, self._metadata = folder, metadata
         self._chain = {
@@ -86,8 +88,9 @@ class ArchiveWriter:
         versions = {file["spec_version"] for file in known}
         new = sorted({recorded.block.spec_version for recorded in self._waiting} - versions)
         known += [
-            write_metadata(self.folder, version, self._metadata(version)).model_dump()
+            write_metadata(self.folder, version, raw).model_dump()
             for version in new
+            for raw in self._metadata(version)
         ]
         files = [] if self.manifest is None else [f.model_dump() for f in self.manifest.files]
         files.append(_write_blocks(self.folder, self._waiting).model_dump())
@@ -97,7 +100,7 @@ class ArchiveWriter:
                 "chain": self._chain,
                 "head_hash": _hex(self._waiting[-1].block.hash),
                 "files": files,
-                "metadata": sorted(known, key=lambda file: file["spec_version"]),
+                "metadata": sorted(known, key=lambda file: (file["spec_version"], file["version"])),
             },
         )
         self._waiting = []
@@ -122,7 +125,12 @@ def record(
     With `proofs`, each block's events and spec version are bound to its header; the node must keep
     those states. `progress` hears how many blocks were read. Raises `ArchiveError`, `SourceError`.
     """
-    writer = ArchiveWriter(folder, node.chain(), node.genesis_hash, node.metadata)
+    writer = ArchiveWriter(
+        folder,
+        node.chain(),
+        node.genesis_hash,
+        lambda version: sorted({node.metadata_v14(version), node.metadata(version)}),
+    )
     if writer.manifest is not None:
         behind = BlockNumber(writer.manifest.last + 1)
         if first is not None and first != writer.manifest.first:

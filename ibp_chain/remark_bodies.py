@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -31,12 +32,22 @@ MAX_INTEGER = 2**53 - 1
 def _account_from_text(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, bytes):  # built in Python rather than parsed
         return value
-    if not isinstance(value, str) or not info.context:
+    if not info.context:
         raise ValueError("an SS58 address is expected")
+    return _account_of(value, info.context["ss58_prefix"])
+
+
+def _account_of(address: Any, prefix: int) -> AccountId:
+    """The account behind the one spelling of its address that a remark may carry."""
+    if not isinstance(address, str):
+        raise ValueError("an SS58 address is expected")  # noqa: TRY004  # pydantic lets others pass
     try:
-        return ss58_decode(value, info.context["ss58_prefix"])
+        account = ss58_decode(address, prefix)
     except AddressError as error:
         raise ValueError(str(error)) from error
+    if ss58_encode(account, prefix) != address:  # base58 itself overlooks white space behind
+        raise ValueError(f"{address!r} is not how SS58 writes this account")
+    return account
 
 
 def _account_to_text(value: bytes, info: SerializationInfo) -> str:
@@ -65,9 +76,9 @@ def _accounts_by_network(value: Any) -> Any:
     for name, text in value.items():
         try:
             prefix = network(name).ss58_prefix
-            accounts[name] = text if isinstance(text, bytes) else ss58_decode(text, prefix)
-        except (AddressError, ConfigError, TypeError) as error:
+        except ConfigError as error:
             raise ValueError(str(error)) from error
+        accounts[name] = text if isinstance(text, bytes) else _account_of(text, prefix)
     return accounts
 
 
@@ -79,7 +90,7 @@ def _accounts_to_text(value: dict[str, bytes]) -> dict[str, str]:
 
 
 def _real_day(value: str) -> str:
-    date.fromisoformat(value)
+    date.fromisoformat(value)  # a ValueError for the 30th of February
     return value
 
 
@@ -94,8 +105,9 @@ AccountsByNetwork = Annotated[
 ]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$")]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), BeforeValidator(_real_day)]
-Period = Annotated[str, Field(pattern=r"^\d{4}-(?:0[1-9]|1[0-2])$")]
+# [0-9], because \d also takes the digits of every other script
+Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_real_day)]
+Period = Annotated[str, Field(pattern=r"^[0-9]{4}-(?:0[1-9]|1[0-2])$")]
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 
 
@@ -170,6 +182,8 @@ class Member(Body):
                     raise ValueError(f"{self.action} needs a reason")
             case _:
                 pass
+        if self.action in {MemberAction.REGISTER, MemberAction.UPDATE} and self.reason is not None:
+            raise ValueError(f"{self.action} takes no reason: it would not be kept")
         return self
 
 

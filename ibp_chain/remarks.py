@@ -88,6 +88,8 @@ def encode(body: Body, ss58_prefix: int) -> bytes:
 
 def parse(raw: bytes, ss58_prefix: int) -> Body | Unknown:
     """What a remark says. Raises `RemarkError`, its message being the reason to record."""
+    if not is_programme_remark(raw):
+        raise RemarkError(f"does not start with '{PREFIX.decode()}'")
     if len(raw) > MAX_SIZE:
         raise RemarkError(f"{len(raw)} bytes; at most {MAX_SIZE} are allowed")
     try:
@@ -115,7 +117,7 @@ def canonical_json(value: Any) -> bytes:
     _refuse_other_types(value)
     try:
         return rfc8785.dumps(value)
-    except rfc8785.CanonicalizationError as error:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:  # half a surrogate pair
         raise RemarkError(f"no canonical JSON: {error}") from error
 
 

@@ -123,12 +123,21 @@ class NodeSource(Node):
 
         Only for runtimes of blocks that this source has delivered, of genesis and of the head.
         """
+        return self.metadata_at(self._state_with(spec_version))
+
+    def metadata_v14(self, spec_version: SpecVersion) -> bytes:
+        """As `metadata`, in the version that `state_getMetadata` answers with."""
+        state = self._state_with(spec_version)
+        (text,) = self.ask_state([Request("state_getMetadata", (to_hex(state),))])
+        return self.bytes(text, "metadata")
+
+    def _state_with(self, spec_version: SpecVersion) -> Hash:
         if spec_version not in self._states:
             for state in (self.genesis_hash, self.finalised_hash()):
                 self._version_at(state)
         if spec_version not in self._states:
             raise self.wrong(f"has shown no block with spec version {spec_version} yet")
-        return self.metadata_at(self._states[spec_version])
+        return self._states[spec_version]
 
     def _before(self, first: BlockNumber) -> BlockRef | None:
         below = BlockNumber(first - 1)

@@ -24,7 +24,8 @@ from ledger.dispatch_tree import (
     Succeeded,
     Unreadable,
 )
-from ledger.dispatch_wrappers import field, rule_of, signed
+from ledger.dispatch_values import field, field_values, signed
+from ledger.dispatch_wrappers import rule_of
 from ledger.origins import Dispatched, Failed, Origin, OriginKind, Unattributed
 
 WATCHED_PALLETS = frozenset(
@@ -89,7 +90,7 @@ def _hooks(events: Sequence[EventRecord]) -> Iterator[Item]:
 
 
 def _unnamed(event: EventRecord, reason: str) -> Unattributed:
-    args = event.args if isinstance(event.args, dict) else dict(enumerate(event.args))
+    args = event.args if isinstance(event.args, dict) else dict(enumerate(field_values(event)))
     call = Call(event.pallet, event.name, {str(k): v for k, v in args.items()}, b"", 0, 0)
     return Unattributed(call, reason, None, ())
 

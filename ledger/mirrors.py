@@ -14,7 +14,7 @@ from ibp_chain.blocks import EventRecord, Phase
 from ibp_chain.errors import DecodeError, MirrorDivergence, PalletError
 from ibp_chain.networks import Network
 from ibp_chain.types import AccountId, BlockNumber, Planck, RelayBlockNumber, SpecVersion, TrackId
-from ledger.dispatch_wrappers import dispatch_error
+from ledger.dispatch_values import dispatch_error
 from ledger.origins import Dispatched, OriginKind
 from ledger.pallets import balances, multisig, referenda
 from ledger.pallets import conviction_voting as cv

@@ -76,13 +76,24 @@ def take_remark(
     return Accepted(key, KINDS[type(body)], who, item.extrinsic_index)
 
 
-def take_batch(state: State, item: Dispatched | Failed, key: payouts.BatchKey) -> Batch | None:
-    """Record a payout batch that the curators' multisig dispatched; None for any other call."""
-    body = _payout_of(state, item)
+def take_batch(
+    state: State, item: Dispatched | Failed, key: payouts.BatchKey, *, announced: bool
+) -> Batch | None:
+    """Record a payout batch that the curators' multisig dispatched; None for any other call.
+
+    `announced`: the batch's own `payout` remark was accepted. A batch that was dispatched counts by
+    that, and not by who the curators are behind its last call, which may have changed them.
+    """
+    body = payout_of(item.call, state.network)
     if body is None:
         return None
     if isinstance(item, Failed):
+        program = state.programme.program.value
+        if program is None or item.origin.account != programme.curators_account(program):
+            return None
         return payouts.failed(state.payouts, key, item.extrinsic_index, item.call, body, item.error)
+    if not announced:
+        return None
     payees = payouts.Payees(state.membership.members, state.network.name)
     return payouts.executed(state.payouts, key, item.extrinsic_index, item.call, body, payees)
 
@@ -175,11 +186,3 @@ def payout_of(batch: Call, network: Network) -> Payout | None:
     except RemarkError:
         return None  # the remark itself is recorded as rejected, where it was reached
     return body if isinstance(body, Payout) else None
-
-
-def _payout_of(state: State, item: Dispatched | Failed) -> Payout | None:
-    """The payout that a batch by the curators' multisig claims to be."""
-    program = state.programme.program.value
-    if program is None or item.origin.account != programme.curators_account(program):
-        return None
-    return payout_of(item.call, state.network)

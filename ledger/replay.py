@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from ibp_chain.blocks import Block, BlockRef, Extrinsic, Phase
 from ibp_chain.errors import DecodeError, InputError
+from ibp_chain.remarks import Kind
 from ibp_chain.runtime import Runtime
 from ibp_chain.types import Hash, SpecVersion
 from ledger import clock
@@ -91,6 +92,8 @@ class _Fold:
         self.batches: list[tuple[BatchKey, Batch]] = []
         self.unattributed: list[Unattributed] = []
         self._remarks = 0
+        self._announced: set[tuple[int | None, tuple[int, ...]]] = set()
+        """Where the batches stand whose `payout` remark was accepted."""
 
     def remark(self, item: Dispatched) -> None:
         raw = remark_of(item.call)
@@ -102,12 +105,15 @@ class _Fold:
         self._remarks += 1
         if isinstance(taken, Accepted):
             self.accepted.append(taken)
+            if taken.kind is Kind.PAYOUT:
+                self._announced.add((item.extrinsic_index, item.path[:-1]))
         else:
             self.refused.append(taken)
 
     def batch(self, item: Dispatched | Failed) -> None:
         key = self.number, len(self.batches)
-        taken = take_batch(self.state, item, key)
+        announced = (item.extrinsic_index, item.path) in self._announced
+        taken = take_batch(self.state, item, key, announced=announced)
         if taken is not None:
             self.batches.append((key, taken))
 

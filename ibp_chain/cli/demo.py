@@ -12,8 +12,10 @@ from ibp_chain.accounts import ss58_decode
 from ibp_chain.archive import ArchiveSource, verify
 from ibp_chain.cli import views
 from ibp_chain.cli.output import console, hex_, progress, row, table
+from ibp_chain.cli.served import service_records
 from ibp_chain.errors import CheckFailed, ConfigError
 from ibp_chain.networks import Network, network
+from ibp_chain.peer_codec import PeerCodec
 from ibp_chain.runtime import Runtime
 from ibp_chain.runtimes import runtimes
 from ibp_chain.types import AccountId, Hash
@@ -24,6 +26,11 @@ from ledger.program.rules import Rules, load_rules
 from ledger.remark_routing import Refused
 from ledger.replay import BlockReport, apply_block
 from ledger.state import State
+from multisig.batch import Batch, build_batches, pending_lines
+from multisig.bundle import Bundle, compare_statements, read_bundle
+from multisig.decode import read_payout
+from multisig.reconcile import reconcile
+from multisig.statement import Ledger, Statement, build_statement
 from oracles.proof import (
     StandingReport,
     prove_member,
@@ -62,23 +69,44 @@ def demo() -> None:
     started = time.monotonic()
     with resources.as_file(resources.files("ibp_chain") / "data" / "demo") as folder:
         facts = Facts.read(folder)
+        bundle = read_bundle(folder / "bundle.json")
         _verify(folder)
         source = ArchiveSource(folder / "archive")
-        runtime_of = runtimes(source)
-        state, reports = _replay(source, facts)
-        runtime = runtime_of(reports[-1].spec_version)
-        rules = load_rules()
-        _check_rules(state, rules)
-        _show_members(state, runtime, rules, reports[-1].timestamp_ms)
+        replayed = _replay(source, facts, bundle, folder / "rows")
+        state, last = replayed.state, replayed.reports[-1]
+        runtime, rules = runtimes(source)(last.spec_version), load_rules()
+        codec = PeerCodec(source.metadata_v14(last.spec_version))
+        _show_programme(state, rules)
+        _show_members(state, runtime, rules, last.timestamp_ms)
         _show_scores(state, folder)
-        _show_payouts(state)
-        _show_refused(state, [refused for report in reports for refused in report.refused])
+        _show_statement(bundle)
+        _check_bundle(bundle, replayed.rebuilt, facts, runtime, codec)
+        _show_payouts(state, bundle, codec)
+        _show_refused(state, [r for report in replayed.reports for r in report.refused])
         root = state.root()
     heading("The state root")
-    console.print(f"{hex_(root)} after block {reports[-1].ref.number:,}")
+    say(f"{hex_(root)} after block {last.ref.number:,}")
     if root != facts.state_root:
         raise CheckFailed(f"the recording was made at state root {hex_(facts.state_root)}")
     say(f"As recorded. Done in {time.monotonic() - started:.1f} s.")
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay came to."""
+
+    state: State
+    reports: list[BlockReport]
+    rebuilt: "Rebuilt"
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A payout rebuilt on the way, from the ledger as it stood when the curators built theirs."""
+
+    statement: Statement
+    batches: tuple[Batch, ...]
+    root: Hash
 
 
 def heading(text: str) -> None:
@@ -105,23 +133,43 @@ def _verify(folder: Path) -> None:
     say(f"{result.proven} prove their events and spec version against the state root.")
 
 
-def _replay(source: ArchiveSource, facts: Facts) -> tuple[State, list[BlockReport]]:
+def _replay(source: ArchiveSource, facts: Facts, bundle: Bundle, rows: Path) -> Replayed:
     state, runtime_of = State(facts.network, facts.curators), runtimes(source)
-    reports = []
+    reports: list[BlockReport] = []
+    rebuilt: Rebuilt | None = None
     with progress("replaying", source.manifest.blocks) as tick:
         for block in source.blocks(source.first()):
-            reports.append(apply_block(state, block, runtime_of(block.spec_version)))
+            runtime = runtime_of(block.spec_version)
+            reports.append(apply_block(state, block, runtime))
             tick(len(reports))
+            if block.header.number == bundle.statement.ledger.block:
+                rebuilt = _rebuild(state, runtime, bundle, rows)
+    if rebuilt is None:
+        raise CheckFailed(f"the bundle is of block {bundle.statement.ledger.block}: no such block")
     unattributed = sum(len(report.unattributed) for report in reports)
     accepted = sum(len(report.accepted) for report in reports)
     say(
         f"Replayed: {accepted} remarks taken as facts, {unattributed} calls that could not be "
-        "attributed; every mirrored call's events were predicted."
+        "attributed; the events of every mirrored call were predicted."
     )
-    return state, reports
+    return Replayed(state, reports, rebuilt)
 
 
-def _check_rules(state: State, rules: Rules) -> None:
+def _rebuild(state: State, runtime: Runtime, bundle: Bundle, rows: Path) -> Rebuilt:
+    """The payout from this ledger alone; of the bundle only its period and price are taken."""
+    ledger, theirs = Ledger(state, Constants.of(runtime)), bundle.statement
+    statement = build_statement(
+        ledger,
+        load_rules(),
+        theirs.period,
+        theirs.price,
+        service_records(state, rows, theirs.period),
+        pending_lines(state, runtime),
+    )
+    return Rebuilt(statement, build_batches(statement, state, runtime), state.root())
+
+
+def _show_programme(state: State, rules: Rules) -> None:
     program = state.programme.program.value
     if program is None:
         raise CheckFailed("the recording founds no programme")
@@ -216,17 +264,58 @@ def _show_refused(state: State, refused: list[Refused]) -> None:
     console.print(views.refusals_table(refused, state.network))
 
 
-def _show_payouts(state: State) -> None:
+def _show_statement(bundle: Bundle) -> None:
+    statement, chain = bundle.statement, bundle.network
+    heading(f"The payout of {statement.period}")
+    view = table(
+        f"Statement {hex_(statement.hash)}",
+        "member", "item", "days served", "USD", "amount", "why not",
+        right=("days served", "USD", "amount"),
+    )  # fmt: skip
+    for line in statement.lines:
+        amount = chain.format(line.planck)
+        row(view, line.member, line.item, line.served_days, line.usd, amount, "")
+    for held in statement.withheld:
+        row(view, held.member, held.item, "", "", "", f"{held.reason}: {held.detail}")
+    console.print(view)
+    say(f"1 {chain.symbol} = {statement.price.usd} USD ({statement.price.source})")
+
+
+def _check_bundle(
+    bundle: Bundle, rebuilt: Rebuilt, facts: Facts, runtime: Runtime, codec: PeerCodec
+) -> None:
+    """As a curator would before signing: rebuilt alone, and read by a second decoder."""
+    compare_statements(rebuilt.statement, bundle.statement)
+    mine = rebuilt.batches[bundle.part - 1]
+    if mine.call != bundle.call or runtime.decode_call(bundle.call).hash != bundle.call_hash:
+        raise CheckFailed(f"the rebuilt call hash is {hex_(mine.call_hash)}")
+    reading = read_payout(codec, bundle.call, facts.network)
+    say(
+        f"Rebuilt from block {bundle.statement.ledger.block:,} at ledger root "
+        f"{hex_(rebuilt.root)[:18]}…: the same statement and the same call hash,"
+    )
+    say(f"{hex_(mine.call_hash)}; scalecodec reads in it:")
+    say(f"  {reading.remark}")
+    for payee, planck in reading.transfers:
+        say(f"  {facts.network.format(planck)} to {payee}")
+
+
+def _show_payouts(state: State, bundle: Bundle, codec: PeerCodec) -> None:
     program = state.programme.program.value
     assert program is not None
-    heading("Payouts")
     names = {account: f"curator {i}" for i, account in enumerate(program.curators)}
-    hashes = {batch.call_hash for _, batch in state.payouts.batches.items()}
     mine = [
         (key, operation)
         for key, operation in sorted(state.mirrors.multisig.operations.items())
-        if key[1] in hashes
+        if key[1] == bundle.call_hash
     ]
-    console.print(views.batches_table(dict(state.payouts.batches.items()), state.network))
     console.print(views.operations_table(mine, names))
     console.print(views.paid_table(dict(state.payouts.paid.items()), state.network))
+    result = reconcile(bundle, read_payout(codec, bundle.call, bundle.network), state)
+    as_stated = sum(line.as_stated for line in result.lines)
+    say(
+        f"Reconciled after {result.attempts} attempts: {result.outcome}; {as_stated} of "
+        f"{len(result.lines)} lines as stated."
+    )
+    if not result.settled:
+        raise CheckFailed("the recorded payout is not settled")

@@ -4,11 +4,15 @@ One of the ledger's own pallets, fed by `program` and `decision` remarks.
 Storage: `Genesis`, `Program`, `Decisions`, `Rejections`. Rule: `docs/remarks.md`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from pydantic import ValidationError
 
 from ibp_chain.accounts import multisig_account
-from ibp_chain.remark_bodies import Decision, Program
+from ibp_chain.errors import DecodeError
+from ibp_chain.remark_bodies import Body, Decision, Program
 from ibp_chain.scale import schema
 from ibp_chain.types import AccountId, BlockNumber, Hash
 from ledger.pallets.rejections import Rejected, RejectionCode
@@ -57,6 +61,21 @@ class Rejection(NamedTuple):
 
 # --- Storage ----------------------------------------------------------------------
 
+B = TypeVar("B", bound=Body)
+
+
+def _stored(body: type[B]) -> Callable[..., B]:
+    """`body`, refusing stored fields that no remark could have brought."""
+
+    def make(**fields: Any) -> B:
+        try:
+            return body(**fields)
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            raise DecodeError(f"stored {body.__name__}: {problem['msg']}") from error
+
+    return make
+
 
 class Storage:
     def __init__(self) -> None:
@@ -69,7 +88,7 @@ class Storage:
             "Programme",
             "Program",
             schema.struct(
-                Program,
+                _stored(Program),
                 name=schema.text,
                 rules=schema.hash256,
                 curators=schema.vec(schema.account),
@@ -84,7 +103,7 @@ class Storage:
             "Decisions",
             (number, number),
             schema.struct(
-                Decision,
+                _stored(Decision),
                 member=schema.text,
                 outcome=schema.text,
                 subject=schema.text,

@@ -1,5 +1,6 @@
 """A rules file: what is required of members, what service is worth. Read once, hashed as it is."""
 
+import re
 import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,12 +15,13 @@ from ibp_chain.errors import ConfigError
 from ibp_chain.types import Hash
 
 CENT = Decimal("0.01")
+_AMOUNT = re.compile(r"[0-9]{1,28}(?:\.[0-9]{1,18})?")
 
 
 def _decimal_from_text(value: Any) -> Any:
-    # TOML floats would already have lost what they stood for
-    if not isinstance(value, str):  # pydantic turns a ValueError, and no TypeError, into its own
-        raise ValueError('an amount is written as text, such as "2500.00"')  # noqa: TRY004 (see above)
+    # TOML floats would already have lost what they stood for, and Decimal takes many spellings
+    if not isinstance(value, str) or not _AMOUNT.fullmatch(value):
+        raise ValueError('an amount is written as text in plain digits, such as "2500.00"')
     return Decimal(value)
 
 

@@ -66,7 +66,8 @@ def _agree(event: Event, record: EventRecord) -> bool:
     expected = {f.name.rstrip("_"): getattr(event, f.name) for f in fields(event)}
     said = record.args
     if not isinstance(said, dict):  # unnamed fields, in this order, the class last where there
-        said = dict(zip(expected, said, strict=False))
+        values = said if isinstance(said, tuple) else (said,)  # a single one comes bare
+        said = dict(zip(expected, values, strict=False))
     return all(name in expected and expected[name] == _value(name, said[name]) for name in said)
 
 

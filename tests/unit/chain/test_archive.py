@@ -22,11 +22,12 @@ from tests.support.chain import GENESIS, SPEC, chain
 
 CHAIN = ChainInfo("test", 42, "PAS", 10)
 BLOCKS = chain([1, 2, 3, 7, 8])
-METADATA = b"meta" + bytes(range(256))
+METADATA = b"meta\x0f" + bytes(range(256))
+METADATA_V14 = b"meta\x0e" + bytes(range(256))
 
 
 def _writer(folder: Path, genesis: Hash = GENESIS.hash) -> ArchiveWriter:
-    return ArchiveWriter(folder, CHAIN, genesis, lambda _: METADATA)
+    return ArchiveWriter(folder, CHAIN, genesis, lambda _: [METADATA, METADATA_V14])
 
 
 def _write(folder: Path, blocks: list[Block]) -> Path:
@@ -54,6 +55,7 @@ def test_what_was_recorded_is_read_back(archive: Path) -> None:
     assert source.genesis_hash == GENESIS.hash
     assert source.chain() == CHAIN
     assert source.metadata(SPEC) == METADATA
+    assert source.metadata_v14(SPEC) == METADATA_V14
 
 
 def test_verifying_counts_blocks_and_proofs(archive: Path) -> None:
@@ -206,7 +208,7 @@ def test_a_swapped_file_is_found(tmp_path: Path) -> None:
 
 
 def test_changed_metadata_is_found(archive: Path) -> None:
-    path = archive / "metadata" / f"{SPEC}.scale.zst"
+    path = archive / "metadata" / f"{SPEC}-v15.scale.zst"
     whole = path.read_bytes()
     for position in range(len(whole)):
         changed = bytearray(whole)
@@ -219,7 +221,7 @@ def test_changed_metadata_is_found(archive: Path) -> None:
         # an unused bit of the compression frame
         assert ArchiveSource(archive).metadata(SPEC) == METADATA
     path.unlink()
-    with pytest.raises(ArchiveError, match=r"7\.scale\.zst"):
+    with pytest.raises(ArchiveError, match=r"7-v15\.scale\.zst"):
         verify(archive)
 
 
@@ -254,7 +256,7 @@ def test_a_recording_that_was_interrupted_is_the_same_in_the_end(
         interrupted.append(Recorded(block, None))
     _write(tmp_path / "interrupted", blocks[4:])
     files = sorted(path.relative_to(whole) for path in whole.rglob("*") if path.is_file())
-    assert len(files) == 6
+    assert len(files) == 7
     for name in files:
         assert (whole / name).read_bytes() == (tmp_path / "interrupted" / name).read_bytes()
 
