@@ -2,50 +2,28 @@
 
 An archive is a `BlockSource` like a node, and trusted as little: every block that comes out of it
 hashes to its hash, links to the one before and has its extrinsics root recomputed; where a proof is
-recorded, events and spec version are checked against the state root in the header.
+recorded, events and spec version are checked against the state root in the header. The digest of a
+file is compared before its first block comes out, so that accidents are found where nothing is
+proven.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from ibp_chain.archive_blocks import Recorded, check, read_blocks
 from ibp_chain.archive_format import (
+    BLOCK_FILES,
     MANIFEST,
-    PARQUET_MAGIC,
-    SCHEMA,
-    BlockFile,
     Manifest,
     MetadataFile,
-    file_digest,
     read_manifest,
     read_metadata,
-    span_digest,
 )
 from ibp_chain.blocks import Block, BlockRef
-from ibp_chain.errors import ArchiveCorrupt, ArchiveError, CheckFailed, DecodeError
-from ibp_chain.headers import decode_header, first_fault
+from ibp_chain.errors import ArchiveCorrupt, ArchiveError
 from ibp_chain.node import ChainInfo
-from ibp_chain.scale.primitives import decode_compact
-from ibp_chain.source import EVENTS_KEY, NO_EVENTS
-from ibp_chain.trie import verify_read_proof
 from ibp_chain.types import BlockNumber, Hash, SpecVersion
-
-LAST_UPGRADE_KEY = bytes.fromhex("26aa394eea5630e07c48ae0c9558cef7f9cce9c888469bb1a0dceaa129672ef8")
-"""twox128("System") + twox128("LastRuntimeUpgrade"): the version of the runtime that last ran."""
-_UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A block and the trie nodes recorded with it; None where there are none."""
-
-    block: Block
-    proof: tuple[bytes, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +100,11 @@ class ArchiveSource:
                 continue
             if file.first > last:
                 break
-            for recorded in _read_file(self.folder, file):
+            for recorded in read_blocks(self.folder, file, first):
                 block = recorded.block
-                _check(recorded, previous)
+                if block.header.number == 1:
+                    previous = BlockRef(BlockNumber(0), self.genesis_hash)
+                check(recorded, previous)
                 previous = block.ref
                 if first <= block.header.number <= last:
                     yield recorded
@@ -141,21 +121,22 @@ def verify(folder: Path, progress: Callable[[int], object] = lambda _: None) -> 
     """
     source = ArchiveSource(folder)
     manifest = source.manifest
+    _check_nothing_else(folder, manifest)
     for metadata in manifest.metadata:
         read_metadata(folder, metadata)
-    for file in manifest.files:
-        if file_digest(folder / file.name) != file.blake2b:
-            raise _damage(folder, file)
+    versions = {file.spec_version for file in manifest.metadata}
     done = proven = 0
     for recorded in source.recorded(manifest.first, manifest.last):
+        block = recorded.block
+        if block.spec_version not in versions:
+            raise ArchiveCorrupt(
+                block.header.number, "spec_version", f"{block.spec_version} has no metadata here"
+            )
         done, proven = done + 1, proven + (recorded.proof is not None)
         progress(done)
     if proven != sum(file.proven for file in manifest.files):
         raise ArchiveCorrupt(manifest.first, MANIFEST, "counts other proofs than there are")
     return Verified(manifest, done, proven)
-
-
-# --- Block files ----------------------------------------------------------------------
 
 
 def _check_files(folder: Path, manifest: Manifest) -> None:
@@ -178,120 +159,12 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
             )
 
 
-def _damage(folder: Path, file: BlockFile) -> ArchiveCorrupt:
-    """Where a file differs from what was recorded: the block, and its field if that shows."""
-    with (folder / file.name).open("rb") as bytes_:
-        if bytes_.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC:
-            for index, span in enumerate(file.spans):
-                if span_digest(bytes_.read(span.size)) != span.blake2b:
-                    return _damaged_field(folder, file, index)
-    blocks = f"{file.first}" if file.first == file.last else f"{file.first} to {file.last}"
-    return ArchiveCorrupt(
-        file.first, file.name, f"the file's own index of blocks {blocks} was changed"
-    )
-
-
-def _damaged_field(folder: Path, file: BlockFile, index: int) -> ArchiveCorrupt:
-    number = file.spans[index].number
-    try:
-        with _opened(folder, file) as parquet:
-            _check(_recorded(_read_row(parquet, index, number), number), None)
-    except ArchiveCorrupt as fault:
-        # a damaged index makes reading fail elsewhere; the span still knows which block it is
-        return fault if fault.block == number else ArchiveCorrupt(number, "block", str(fault))
-    return ArchiveCorrupt(number, "block", "its bytes are not those that were recorded")
-
-
-def _read_file(folder: Path, file: BlockFile) -> Iterator[Recorded]:
-    """The blocks of one file, one at a time."""
-    with _opened(folder, file) as parquet:
-        for index, span in enumerate(file.spans):
-            yield _recorded(_read_row(parquet, index, span.number), span.number)
-
-
-@contextmanager
-def _opened(folder: Path, file: BlockFile) -> Iterator[Any]:
-    with _naming(file.first, f"{file.name} (index)"):
-        parquet = pq.ParquetFile(folder / file.name, page_checksum_verification=True)
-        if not parquet.schema_arrow.equals(SCHEMA) or parquet.num_row_groups != file.blocks:
-            raise ValueError("not the columns or the number of blocks that were recorded")
-    with parquet:
-        yield parquet
-
-
-def _read_row(parquet: Any, index: int, number: int) -> dict[str, Any]:
-    return {name: _read_cell(parquet, index, name, number) for name in SCHEMA.names}
-
-
-def _read_cell(parquet: Any, index: int, name: str, number: int) -> Any:
-    with _naming(number, name):
-        column = parquet.read_row_group(index, columns=[name], use_threads=False).column(0)
-        if len(column) != 1:
-            raise ValueError(f"{len(column)} values instead of one")
-        return column[0].as_py()
-
-
-def _recorded(row: dict[str, Any], number: int) -> Recorded:
-    if row["number"] != number:
-        raise ArchiveCorrupt(number, "number", f"reads {row['number']}")
-    try:
-        header = decode_header(row["header"])
-    except DecodeError as error:
-        raise ArchiveCorrupt(number, "header", str(error)) from error
-    if header.number != number:
-        raise ArchiveCorrupt(number, "header", f"is of block {header.number}")
-    block = Block(
-        Hash(row["hash"]),
-        header,
-        tuple(row["extrinsics"]),
-        row["events"],
-        SpecVersion(row["spec_version"]),
-    )
-    proof = row["proof"]
-    return Recorded(block, None if proof is None else tuple(proof))
-
-
-@contextmanager
-def _naming(number: int, field: str) -> Iterator[None]:
-    """Whatever the Parquet reader trips over is damage, named by block and field."""
-    try:
-        yield
-    except _UNREADABLE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ArchiveCorrupt(number, field, f"unreadable: {reason}") from error
-
-
-# --- Blocks -----------------------------------------------------------------------------
-
-
-def _check(recorded: Recorded, previous: BlockRef | None) -> None:
-    block = recorded.block
-    fault = first_fault(block, previous)
-    if fault is not None:
-        raise ArchiveCorrupt(block.header.number, *fault)
-    if recorded.proof is not None:
-        check_proof(block, recorded.proof)
-
-
-def check_proof(block: Block, proof: tuple[bytes, ...]) -> None:
-    """That the header's state has these events, and was left by this runtime.
-
-    Raises `ArchiveCorrupt`. Executive writes `LastRuntimeUpgrade` in the first block that a runtime
-    executes, so that a block's post-state names the runtime that executed it.
-    """
-    root, number = block.header.state_root, block.header.number
-    try:
-        events = verify_read_proof(root, EVENTS_KEY, proof)
-        upgrade = verify_read_proof(root, LAST_UPGRADE_KEY, proof)
-        spec_version = None if upgrade is None else decode_compact(upgrade)[0]
-    except (CheckFailed, DecodeError) as error:
-        raise ArchiveCorrupt(number, "proof", str(error)) from error
-    if (NO_EVENTS if events is None else events) != block.events:
-        raise ArchiveCorrupt(number, "events", "are not those of the header's state root")
-    if spec_version != block.spec_version:
-        raise ArchiveCorrupt(
-            number, "spec_version", f"is {block.spec_version}; the state says {spec_version}"
-        )
+def _check_nothing_else(folder: Path, manifest: Manifest) -> None:
+    """Common tools read every block file that lies there, so there are no others."""
+    listed = {Path(file.name).name for file in manifest.files}
+    for path in sorted((folder / BLOCK_FILES).glob("*.parquet")):
+        if path.name not in listed:
+            raise ArchiveError(f"{path} is not in the manifest: remove it")
 
 
 def _hash(text: str) -> Hash:

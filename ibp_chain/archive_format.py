@@ -6,7 +6,8 @@ stands in the file's footer.
 
 import json
 import os
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,8 +22,6 @@ from ibp_chain.types import BlockNumber, SpecVersion
 FORMAT = "ibp-block-archive"
 VERSION = 1
 PARQUET_MAGIC = b"PAR1"
-READABLE = 0o644
-"""Of the files: temporary ones are private, an archive is for everybody."""
 MANIFEST = "manifest.json"
 BLOCK_FILES = "blocks"
 METADATA_FILES = "metadata"
@@ -47,6 +46,10 @@ the recording has none."""
 
 _Hex32 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$")]
 _Height = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def block_file_name(first: int, last: int) -> str:
+    return f"{BLOCK_FILES}/{first}-{last}.parquet"
 
 
 class _Part(BaseModel):
@@ -82,7 +85,7 @@ class BlockFile(_Part):
 
     @property
     def name(self) -> str:
-        return f"{BLOCK_FILES}/{self.first}-{self.last}.parquet"
+        return block_file_name(self.first, self.last)
 
     @property
     def blocks(self) -> int:
@@ -134,7 +137,8 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        value = json.loads(path.read_bytes())
+        raw = path.read_bytes()
+        value = json.loads(raw)
     except OSError as error:
         raise ArchiveError(f"{folder} is no archive: {MANIFEST}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -153,17 +157,23 @@ def read_manifest(folder: Path) -> Manifest:
         raise ArchiveError(f"{path}: {where}: {problem['msg']}") from error
     if checksum(value) != manifest.checksum:
         raise ArchiveCorrupt(manifest.first, MANIFEST, "its checksum does not hold")
+    if raw != _text(manifest):
+        raise ArchiveCorrupt(manifest.first, MANIFEST, "its white space or order was changed")
     return manifest
 
 
 def write_manifest(folder: Path, parts: dict[str, Any]) -> Manifest:
-    """Write the manifest that says `parts`, whole or not at all."""
-    value = {"format": FORMAT, "version": VERSION, **parts}
+    """Write the manifest that says `parts`, whole or not at all, with its checksum."""
+    value = {**parts, "format": FORMAT, "version": VERSION}
     value["checksum"] = checksum(value)
     manifest = Manifest.model_validate(value)
-    text = json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
-    write_atomically(folder / MANIFEST, text.encode())
+    write_atomically(folder / MANIFEST, _text(manifest))
     return manifest
+
+
+def _text(manifest: Manifest) -> bytes:
+    """The one form in which a manifest is written."""
+    return (json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True) + "\n").encode()
 
 
 def checksum(value: dict[str, Any]) -> str:
@@ -192,18 +202,26 @@ def file_digest(path: Path) -> str:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` to `path`, whole or not at all."""
+    with replacing(path) as part:
+        part.write_bytes(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write that becomes `path` in the end, or leaves no trace where that fails.
+
+    Its name is always the same, so that what a killed process left is overwritten by the next.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-        temporary = Path(part.name)
-        try:
-            part.write(data)
-            part.flush()
-            os.fsync(part.fileno())
-            temporary.chmod(READABLE)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    part = path.with_name(path.name + ".part")
+    try:
+        yield part
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def write_metadata(folder: Path, spec_version: SpecVersion, raw: bytes) -> MetadataFile:

@@ -1,25 +1,26 @@
 """Record a node's finalised blocks; a recording that was interrupted goes on where it stopped."""
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ibp_chain.archive import LAST_UPGRADE_KEY, Recorded, check_proof
+from ibp_chain.archive_blocks import LAST_UPGRADE_KEY, Recorded, check_proof
 from ibp_chain.archive_format import (
     BLOCK_FILES,
     MANIFEST,
     PARQUET_MAGIC,
-    READABLE,
     SCHEMA,
     BlockFile,
     Manifest,
     Span,
+    block_file_name,
     file_digest,
     read_manifest,
+    replacing,
     span_digest,
     write_manifest,
     write_metadata,
@@ -32,6 +33,8 @@ from ibp_chain.trie import prune_read_proof
 from ibp_chain.types import BlockNumber, Hash, SpecVersion
 
 BLOCKS_PER_FILE = 1_024
+BYTES_PER_FILE = 64 * 2**20
+"""Of raw block data: where blocks are large, files end earlier and memory stays bounded."""
 _PROOFS_AT_ONCE = 16
 
 
@@ -58,15 +61,14 @@ class ArchiveWriter:
             "token_symbol": chain.token_symbol,
             "token_decimals": chain.token_decimals,
         }
-        self.manifest: Manifest | None = None
-        if (folder / MANIFEST).exists():
-            self.manifest = read_manifest(folder)
-            if self.manifest.chain.genesis_hash != _hex(genesis_hash):
-                raise ArchiveError(
-                    f"{folder} holds another chain: its genesis is "
-                    f"{self.manifest.chain.genesis_hash}, not {_hex(genesis_hash)}"
-                )
+        self.manifest = _manifest_there(folder)
+        if self.manifest and self.manifest.chain.genesis_hash != _hex(genesis_hash):
+            raise ArchiveError(
+                f"{folder} holds another chain: its genesis is "
+                f"{self.manifest.chain.genesis_hash}, not {_hex(genesis_hash)}"
+            )
         self._waiting: list[Recorded] = []
+        self._waiting_size = 0
 
     def append(self, recorded: Recorded) -> None:
         """Take a block; a full file of them is written at once. Raises `ArchiveError`."""
@@ -77,13 +79,16 @@ class ArchiveWriter:
                 f"{head}"
             )
         self._waiting.append(recorded)
-        if len(self._waiting) >= BLOCKS_PER_FILE:
+        self._waiting_size += _raw_size(recorded)
+        if len(self._waiting) >= BLOCKS_PER_FILE or self._waiting_size >= BYTES_PER_FILE:
             self.flush()
 
     def flush(self) -> None:
         """Write what was appended: the block file first, then the manifest that names it."""
         if not self._waiting:
             return
+        if _manifest_there(self.folder) != self.manifest:
+            raise ArchiveError(f"{self.folder}: another recording has written to it meanwhile")
         known = [] if self.manifest is None else [f.model_dump() for f in self.manifest.metadata]
         versions = {file["spec_version"] for file in known}
         new = sorted({recorded.block.spec_version for recorded in self._waiting} - versions)
@@ -93,7 +98,8 @@ class ArchiveWriter:
             for raw in self._metadata(version)
         ]
         files = [] if self.manifest is None else [f.model_dump() for f in self.manifest.files]
-        files.append(_write_blocks(self.folder, self._waiting).model_dump())
+        written = _write_blocks(self.folder, self._waiting)
+        files.append(written.model_dump())
         self.manifest = write_manifest(
             self.folder,
             {
@@ -103,7 +109,8 @@ class ArchiveWriter:
                 "metadata": sorted(known, key=lambda file: (file["spec_version"], file["version"])),
             },
         )
-        self._waiting = []
+        _remove_left_over(self.folder, written)
+        self._waiting, self._waiting_size = [], 0
 
     def _head(self) -> str | None:
         if self._waiting:
@@ -138,15 +145,11 @@ def record(
         first = behind
     start = node.first() if first is None else first
     stop = node.head().number if last is None else last
+    blocks = iter(node.blocks(start, stop) if start <= stop else ())
     done = 0
-    waiting: list[Block] = []
-    for block in node.blocks(start, stop) if start <= stop else ():
-        waiting.append(block)
-        if len(waiting) >= _PROOFS_AT_ONCE:
-            done += _take(node, writer, waiting, proofs=proofs)
-            waiting = []
-            progress(done)
-    _take(node, writer, waiting, proofs=proofs)
+    while waiting := list(islice(blocks, _PROOFS_AT_ONCE)):
+        done += _take(node, writer, waiting, proofs=proofs)
+        progress(done)
     writer.flush()
     if writer.manifest is None:
         raise ArchiveError(f"there are no finalised blocks from {start} to {stop} to record")
@@ -173,27 +176,34 @@ def _pruned(block: Block, nodes: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(node for path in paths for node in path))
 
 
+def _manifest_there(folder: Path) -> Manifest | None:
+    return read_manifest(folder) if (folder / MANIFEST).exists() else None
+
+
 def _write_blocks(folder: Path, blocks: Sequence[Recorded]) -> BlockFile:
-    target = folder / BLOCK_FILES
-    target.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=target, suffix=".part", delete=False) as part:
-        temporary = Path(part.name)
-    try:
-        _write_parquet(temporary, blocks)
-        file = BlockFile(
-            first=blocks[0].block.header.number,
-            last=blocks[-1].block.header.number,
+    first, last = blocks[0].block.header.number, blocks[-1].block.header.number
+    with replacing(folder / block_file_name(first, last)) as part:
+        _write_parquet(part, blocks)
+        return BlockFile(
+            first=first,
+            last=last,
             proven=sum(recorded.proof is not None for recorded in blocks),
-            size=temporary.stat().st_size,
-            blake2b=file_digest(temporary),
-            spans=_spans(temporary, blocks),
+            size=part.stat().st_size,
+            blake2b=file_digest(part),
+            spans=_spans(part, blocks),
         )
-        temporary.chmod(READABLE)
-        temporary.replace(folder / file.name)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return file
+
+
+def _remove_left_over(folder: Path, written: BlockFile) -> None:
+    """A process that died before the manifest left this file behind, maybe with another end."""
+    for path in (folder / BLOCK_FILES).glob(f"{written.first}-*.parquet*"):
+        if path != folder / written.name:
+            path.unlink()
+
+
+def _raw_size(recorded: Recorded) -> int:
+    parts = (*recorded.block.extrinsics, recorded.block.events, *(recorded.proof or ()))
+    return sum(map(len, parts))
 
 
 def _write_parquet(path: Path, blocks: Sequence[Recorded]) -> None:

@@ -42,6 +42,9 @@ class BlockSource(Protocol):
     def metadata(self, spec_version: SpecVersion) -> bytes:
         """The runtime's metadata, from its magic `meta` on."""
 
+    def metadata_v14(self, spec_version: SpecVersion) -> bytes:
+        """The same in version 14, for decoders that read no newer one."""
+
 
 class NodeSource(Node):
     """Finalised blocks of a node, over JSON-RPC.
@@ -257,6 +260,10 @@ class NodeSource(Node):
                 at_middle = self._version_at(states[middle])
                 spans += [(middle, at_middle, high, at_high), (low, at_low, middle, at_middle)]
         return found
+
+    def version_after(self, state: Hash) -> SpecVersion:
+        """Of the runtime in the post-state of a block: the one that executes the next."""
+        return self._version_at(state)
 
     def _version_at(self, state: Hash) -> SpecVersion:
         if state not in self._versions:

@@ -7,21 +7,22 @@ lacks: the chain's keys are listed by prefix. Mirrored items are compared as byt
 * `Referenda.ReferendumInfoFor`: the status, the track of an ongoing poll, the end of another one.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ibp_chain.accounts import ss58_encode
 from ibp_chain.blocks import BlockRef
-from ibp_chain.errors import DecodeError, InputError
+from ibp_chain.errors import InputError, SourceError
 from ibp_chain.networks import Network
-from ibp_chain.types import AccountId, Hash, PollIndex
+from ibp_chain.scale import schema
+from ibp_chain.types import AccountId, Hash, PollIndex, SpecVersion
 from ledger.mirrors import Mirrors
 from ledger.pallets import balances, referenda
 from ledger.pallets.conviction_voting import CONVICTION_VOTING_ID
 from ledger.state import State
-from ledger.storage import StorageMap
+from ledger.storage import Hasher, KeyPart, StorageMap
 
 _KEYS_AT_ONCE = 500
 
@@ -31,7 +32,10 @@ class StorageSource(Protocol):
 
     def keys(self, prefix: bytes, at: Hash) -> Iterator[bytes]: ...
 
-    def storage(self, keys: list[bytes], at: Hash) -> list[bytes | None]: ...
+    def storage(self, keys: Sequence[bytes], at: Hash) -> list[bytes | None]: ...
+
+    def version_after(self, state: Hash) -> SpecVersion:
+        """Of the runtime in the post-state of a block, which may be a new one."""
 
 
 class Runtime(Protocol):
@@ -42,6 +46,9 @@ class Runtime(Protocol):
     def storage_prefix(self, pallet: str, entry: str) -> bytes: ...
 
     def decode_storage(self, pallet: str, entry: str, raw: bytes) -> Any: ...
+
+
+Runtimes: TypeAlias = Callable[[SpecVersion], Runtime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +80,42 @@ class AuditResult:
         return not self.differences
 
 
-def audit(
-    state: State, head: BlockRef, node: StorageSource, at: BlockRef, runtime: Runtime
-) -> AuditResult:
-    """Compare `state`, which stands at `head`, with the storage of block `at`.
+def audit(state: State, node: StorageSource, runtimes: Runtimes, at: BlockRef) -> AuditResult:
+    """Compare `state` with the storage of block `at`, whose post-state it must be.
 
-    `runtime` is the one in the block's post-state. Raises `InputError` where ledger and audit do
-    not stand at the same block: a difference would mean nothing.
+    `runtimes` as `ibp_chain.runtimes` gives them. Raises `InputError` where ledger and audit do not
+    stand at the same block: a difference would mean nothing.
     """
-    if head != at:
+    head = state.head.value
+    if head is None or head.ref != at:
+        stands = "before the first block" if head is None else _ref_text(head.ref)
         raise InputError(
-            f"the ledger stands at block {head.number} (0x{head.hash.hex()}), the audit is asked "
-            f"at block {at.number} (0x{at.hash.hex()}): both must be the same block"
+            f"the ledger stands {stands}, the audit is asked {_ref_text(at)}: "
+            "both must be the same block"
         )
+    runtime = runtimes(node.version_after(at.hash))
     compared: dict[str, int] = {}
     differences: list[Difference] = []
-    sides = [
+    for side in (
         *_mirrored_items(state.mirrors, node, at.hash),
         _polls(state.mirrors, node, at.hash, runtime),
-    ]
-    for item, ours, theirs in sides:
-        keys = ours.keys() | theirs.keys()
-        compared[item] = len(keys)
+    ):
+        keys = side.mirror.keys() | side.chain.keys()
+        compared[side.item] = len(keys)
         differences += (
-            Difference(item, _key_text(key, state.network), _text(ours, key), _text(theirs, key))
+            Difference(
+                side.item,
+                _key_text(side.reader.key_of(key), state.network),
+                _text(side.mirror.get(key)),
+                _text(side.chain.get(key)),
+            )
             for key in sorted(keys)
-            if ours.get(key) != theirs.get(key)
+            if _raw(side.mirror.get(key)) != _raw(side.chain.get(key))
         )
     return AuditResult(at, compared, tuple(differences))
+
+
+# --- Both sides, item by item -------------------------------------------------------------
 
 
 class Entry(NamedTuple):
@@ -112,20 +127,44 @@ class Entry(NamedTuple):
 
 Entries: TypeAlias = Mapping[bytes, Entry]
 """By full storage key."""
-Sides: TypeAlias = tuple[StorageMap[Any, Any], str, Entries, Entries]
-"""The map that reads keys, what the chain calls it, the mirror's entries, the chain's."""
+
+
+class Sides(NamedTuple):
+    """One storage item as the mirror and the chain have it."""
+
+    item: str
+    reader: StorageMap[Any, Any]
+    mirror: Entries
+    chain: Entries
 
 
 def _mirrored_items(mirrors: Mirrors, node: StorageSource, at: Hash) -> Iterator[Sides]:
     for mirror, reader in zip(mirrors.mirrored_maps(), Mirrors().mirrored_maps(), strict=True):
         view = _governance_lock if mirror is mirrors.balances.locks else _whole
-        theirs = _read(node, mirror.prefix, at)
-        yield (
-            reader,
+        yield Sides(
             f"{mirror.pallet}.{mirror.item}",
+            reader,
             _entries(reader, mirror.raw_items(), view),
-            _entries(reader, theirs, view),
+            _entries(reader, _read(node, mirror.prefix, at), view),
         )
+
+
+def _polls(mirrors: Mirrors, node: StorageSource, at: Hash, runtime: Runtime) -> Sides:
+    """Referenda by what both sides know of them; the chain's values hold far more."""
+    pallet, item = "Referenda", "ReferendumInfoFor"
+    keyed: StorageMap[PollIndex, bytes] = StorageMap(
+        pallet, item, (KeyPart(Hasher.BLAKE2_128_CONCAT, schema.u32),), schema.octets
+    )
+    mirror = {
+        keyed.raw_key(index): Entry(b"", referenda.info(poll))
+        for index, poll in mirrors.referenda.polls.items()
+    }
+    chain = {}
+    if runtime.has_pallet(pallet):
+        for key, raw in _read(node, keyed.prefix, at):
+            info = referenda.info_of(runtime.decode_storage(pallet, item, raw))
+            chain[key] = Entry(b"", info)
+    return Sides(f"{pallet}.{item}", keyed, mirror, chain)
 
 
 def _entries(
@@ -160,3 +199,30 @@ def _read(node: StorageSource, prefix: bytes, at: Hash) -> Iterator[tuple[bytes,
             if raw is None:
                 raise SourceError(f"the node lists storage key 0x{key.hex()} and has no value")
             yield key, raw
+
+
+# --- For people -----------------------------------------------------------------------------
+
+
+def _raw(entry: Entry | None) -> tuple[bytes, Any] | None:
+    """What is compared: the bytes, and the value where only a part of the bytes counts."""
+    return None if entry is None else (entry.raw, None if entry.raw else entry.value)
+
+
+def _text(entry: Entry | None) -> str | None:
+    return None if entry is None else str(entry.value)
+
+
+def _key_text(key: Any, network: Network) -> str:
+    parts = key if isinstance(key, tuple) else (key,)
+    return ", ".join(_part_text(part, network) for part in parts)
+
+
+def _part_text(part: Any, network: Network) -> str:
+    if isinstance(part, bytes):
+        return ss58_encode(AccountId(part), network.ss58_prefix)
+    return str(part)
+
+
+def _ref_text(ref: BlockRef) -> str:
+    return f"at block {ref.number} (0x{ref.hash.hex()})"

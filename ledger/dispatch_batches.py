@@ -6,7 +6,6 @@ Rule: spec/pallets.md F.1, F.2.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ibp_chain.blocks import EventRecord
 from ledger.dispatch_tree import (
     NOT_REACHED,
     Chain,

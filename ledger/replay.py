@@ -12,7 +12,7 @@ from ibp_chain.blocks import Block, BlockRef, Extrinsic, Phase
 from ibp_chain.errors import DecodeError, InputError
 from ibp_chain.remarks import Kind
 from ibp_chain.runtime import Runtime
-from ibp_chain.types import Hash, SpecVersion
+from ibp_chain.types import BlockNumber, Hash, SpecVersion
 from ledger import clock
 from ledger.dispatch import WATCHED_PALLETS, attribute
 from ledger.mirrors import BlockContext, Constants
@@ -55,7 +55,7 @@ def apply_block(state: State, block: Block, runtime: Runtime) -> BlockReport:
     extrinsics = tuple(runtime.decode_extrinsic(raw) for raw in block.extrinsics)
     events = runtime.decode_events(block.events, pallets=WATCHED_PALLETS)
     context = _context(state, block, runtime)
-    fold = _Fold(state, context, _timestamp(block, extrinsics))
+    fold = _Fold(state, context.number, _timestamp(block, extrinsics))
     for item in attribute(runtime, extrinsics, events):
         match item:
             case Unattributed():
@@ -85,8 +85,8 @@ def apply_block(state: State, block: Block, runtime: Runtime) -> BlockReport:
 class _Fold:
     """The programme's side of one block; counts its remarks and batches."""
 
-    def __init__(self, state: State, context: BlockContext, timestamp_ms: int) -> None:
-        self.state, self.number, self.timestamp_ms = state, context.number, timestamp_ms
+    def __init__(self, state: State, number: BlockNumber, timestamp_ms: int) -> None:
+        self.state, self.number, self.timestamp_ms = state, number, timestamp_ms
         self.accepted: list[Accepted] = []
         self.refused: list[Refused] = []
         self.batches: list[tuple[BatchKey, Batch]] = []

@@ -116,6 +116,10 @@ class StorageMap(Generic[K, V]):
         """The stored bytes, or None where nothing is stored."""
         return self._value.encode(self._entries[key]) if key in self._entries else None
 
+    def encode_value(self, value: V) -> bytes:
+        """As it is stored."""
+        return self._value.encode(value)
+
     def key_of(self, raw_key: bytes) -> K:
         """The key behind a full storage key. Raises `DecodeError`."""
         offset = len(self.prefix)

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     Integer,
     LargeBinary,
@@ -60,10 +59,11 @@ class PlanckColumn(TypeDecorator[int]):
         return None if value is None else int(value)
 
 
-class _Integer64(TypeDecorator[int]):
+class CountColumn(TypeDecorator[int]):
+    """A block number, an index, a time: an int from 0 to 2**63 - 1. Raises `ValueError`."""
+
     impl = BigInteger
     cache_ok = True
-    low = 0
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         # SQLite's INTEGER has 64 bits, and as a primary key it costs no index
@@ -72,38 +72,9 @@ class _Integer64(TypeDecorator[int]):
     def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
         del dialect
         if value is not None:
-            _check_int(value, self.low, 2**63)
+            _check_int(value, 0, 2**63)
             value = int(value)
         return value
-
-
-class CountColumn(_Integer64):
-    """A block number, an index, a time: an int from 0 to 2**63 - 1. Raises `ValueError`."""
-
-
-class SignedColumn(_Integer64):
-    """An int of 64 bits that may be below zero. Raises `ValueError`."""
-
-    low = -(2**63)
-
-
-class FlagColumn(TypeDecorator[bool]):
-    """A bool; 0 or 1 in SQLite. Raises `ValueError`."""
-
-    impl = Boolean
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else Boolean())
-
-    def process_bind_param(self, value: bool | None, dialect: Dialect) -> Any:  # noqa: FBT001 (SQLAlchemy's signature)
-        if value is not None and type(value) is not bool:
-            raise ValueError(f"{value!r} is no bool")
-        return int(value) if value is not None and dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> bool | None:
-        del dialect
-        return None if value is None else bool(value)
 
 
 class BytesColumn(TypeDecorator[bytes]):
@@ -160,8 +131,6 @@ def type_checks(table: Table) -> Iterator[CheckConstraint]:
                 yield CheckConstraint(f"{name} >= 0").ddl_if(dialect="postgresql")
             case CountColumn():
                 yield CheckConstraint(f"{name} >= 0")
-            case FlagColumn():
-                yield CheckConstraint(f"{name} IN (0, 1)").ddl_if(dialect="sqlite")
             case BytesColumn(size=int() as size):
                 yield CheckConstraint(f"length({name}) = {size}")
             case NameColumn(names=names):

@@ -17,15 +17,17 @@ from sqlmodel import Field, SQLModel
 
 from ledger.pallets.balances import Reasons
 from ledger.pallets.conviction_voting.types import Conviction
+from ledger.pallets.membership import MemberStatus
 from ledger.pallets.multisig import Status as OperationStatus
+from ledger.pallets.payouts import BatchStatus, ViolationCode
 from ledger.pallets.referenda import Status as PollStatus
+from ledger.pallets.rejections import RejectionCode
+from ledger.pallets.scores import DigestKind
 from ledger.store_types import (
     BytesColumn,
     CountColumn,
-    FlagColumn,
     NameColumn,
     PlanckColumn,
-    SignedColumn,
     type_checks,
 )
 
@@ -89,6 +91,16 @@ class BlockRow(LedgerTable, table=True):
     spec_version: int = _column(_COUNT)
     timestamp_ms: int | None = _column(_COUNT, null=True)
     extrinsics: int = _column(_COUNT)
+
+
+class RuntimeRow(LedgerTable, table=True):
+    """The metadata of a runtime that executed one of the blocks, as its source had it."""
+
+    __tablename__ = "runtime"
+
+    spec_version: int = _key(_COUNT)
+    metadata_version: int = _key(_COUNT)
+    zstd: bytes = _column(BytesColumn())
 
 
 class StateEntry(LedgerTable, table=True):
@@ -254,3 +266,215 @@ class ApprovalRow(LedgerTable, table=True):
     position: int = _column(_COUNT)
     approved_block: int | None = _column(_COUNT, null=True)
     approved_extrinsic: int | None = _column(_COUNT, null=True)
+
+
+# --- The programme --------------------------------------------------------------------
+
+
+class ProgrammeRow(LedgerTable, table=True):
+    """One row: the programme as the curators in office last described it."""
+
+    __tablename__ = "programme"
+    __table_args__ = (CheckConstraint("id = 1"),)
+
+    id: int = _key(_COUNT)
+    name: str = _column(_TEXT)
+    rules: bytes = _column(_HASH)
+    multisig: bytes = _column(_ACCOUNT)
+    threshold: int = _column(_COUNT)
+    quorum: int = _column(_COUNT)
+
+
+class OfficerRole(StrEnum):
+    CURATOR = "curator"
+    ORACLE = "oracle"
+
+
+class OfficerRow(LedgerTable, table=True):
+    """A curator or an oracle of the programme."""
+
+    __tablename__ = "officer"
+
+    role: OfficerRole = _key(NameColumn(OfficerRole))
+    position: int = _key(_COUNT)
+    account: bytes = _column(_ACCOUNT)
+
+
+class MemberRow(LedgerTable, table=True):
+    __tablename__ = "member"
+
+    member: str = _key(_TEXT)
+    name: str = _column(_TEXT)
+    region: str = _column(_TEXT)
+    status: MemberStatus = _column(NameColumn(MemberStatus))
+    reason: str | None = _column(_TEXT, null=True)
+    registered_at: int = _column(_COUNT)
+    status_since: int = _column(_COUNT)
+
+
+class MemberAccountRow(LedgerTable, table=True):
+    """Where a member votes from and is paid to; `payee` is NULL where it is not paid there."""
+
+    __tablename__ = "member_account"
+    __table_args__ = (CheckConstraint("account IS NOT NULL OR payee IS NOT NULL"),)
+
+    member: str = _key(_TEXT)
+    network: str = _key(_TEXT)
+    account: bytes | None = _column(_ACCOUNT, null=True)
+    payee: bytes | None = _column(_ACCOUNT, null=True)
+
+
+class MilestoneRow(LedgerTable, table=True):
+    __tablename__ = "milestone"
+
+    member: str = _key(_TEXT)
+    milestone: int = _key(_COUNT)
+    evidence: bytes = _column(_HASH)
+    granted_at: int = _column(_COUNT)
+
+
+class LinkRow(LedgerTable, table=True):
+    """An account that signed that it speaks for a member."""
+
+    __tablename__ = "link"
+
+    member: str = _key(_TEXT)
+    network: str = _key(_TEXT)
+    account: bytes = _key(_ACCOUNT)
+    linked_at: int = _column(_COUNT)
+
+
+class DecisionRow(LedgerTable, table=True):
+    __tablename__ = "decision"
+
+    block: int = _key(_COUNT)
+    remark: int = _key(_COUNT)
+    member: str = _column(_TEXT)
+    outcome: str = _column(_TEXT)
+    subject: str = _column(_TEXT)
+    reason: str = _column(_TEXT)
+
+
+# --- Scores ---------------------------------------------------------------------------
+
+
+class DigestRow(LedgerTable, table=True):
+    """What an oracle committed to (`observe`) or reported (`report`) for a day, and that counts."""
+
+    __tablename__ = "digest"
+
+    oracle: bytes = _key(_ACCOUNT)
+    day: str = _key(_TEXT)
+    kind: DigestKind = _key(NameColumn(DigestKind))
+    root: bytes = _column(_HASH)
+    rows: int = _column(_COUNT)
+    digest: bytes = _column(_HASH)
+    block: int = _column(_COUNT)
+
+
+class StandingRow(LedgerTable, table=True):
+    """The day's score: the root that at least a quorum of oracles reported."""
+
+    __tablename__ = "standing_report"
+
+    day: str = _key(_TEXT)
+    root: bytes = _column(_HASH)
+    rows: int = _column(_COUNT)
+    reporters: int = _column(_COUNT)
+    since: int = _column(_COUNT)
+
+
+class EquivocationRow(LedgerTable, table=True):
+    """Two roots of one oracle for one day and kind; neither counts."""
+
+    __tablename__ = "equivocation"
+    __table_args__ = (CheckConstraint("first_root <> second_root"),)
+
+    oracle: bytes = _key(_ACCOUNT)
+    day: str = _key(_TEXT)
+    kind: DigestKind = _key(NameColumn(DigestKind))
+    first_root: bytes = _column(_HASH)
+    second_root: bytes = _column(_HASH)
+    block: int = _column(_COUNT)
+
+
+# --- Payouts --------------------------------------------------------------------------
+
+
+class PayoutBatchRow(LedgerTable, table=True):
+    """A payout batch that the curators' multisig dispatched."""
+
+    __tablename__ = "payout_batch"
+    __table_args__ = (CheckConstraint("(status = 'failed') = (error IS NOT NULL)"),)
+
+    block: int = _key(_COUNT)
+    nth: int = _key(_COUNT)
+    status: BatchStatus = _column(NameColumn(BatchStatus))
+    period: str = _column(_TEXT)
+    statement: bytes = _column(_HASH)
+    call_hash: bytes = _column(_HASH)
+    extrinsic: int | None = _column(_COUNT, null=True)
+    lines: int = _column(_COUNT)
+    total: int = _column(_PLANCK)
+    error: str | None = _column(_TEXT, null=True)
+
+
+class PaidRow(LedgerTable, table=True):
+    """What a member was paid for an item of a period: once."""
+
+    __tablename__ = "paid"
+
+    period: str = _key(_TEXT)
+    member: str = _key(_TEXT)
+    item: str = _key(_TEXT)
+    payee: bytes = _column(_ACCOUNT)
+    amount: int = _column(_PLANCK)
+    block: int = _column(_COUNT)
+    nth: int = _column(_COUNT)
+    line: int = _column(_COUNT)
+
+
+class ViolationRow(LedgerTable, table=True):
+    """A line that was paid in another way than its remark says."""
+
+    __tablename__ = "violation"
+
+    block: int = _key(_COUNT)
+    nth: int = _key(_COUNT)
+    line: int = _key(_COUNT)
+    code: ViolationCode = _column(NameColumn(ViolationCode))
+    payee: bytes | None = _column(_ACCOUNT, null=True)
+    amount: int = _column(_PLANCK)
+
+
+# --- Words beside the state -------------------------------------------------------------
+
+
+class RejectionRow(LedgerTable, table=True):
+    """A remark that was not taken as a fact; the code is in the state, the words only here."""
+
+    __tablename__ = "rejection"
+
+    block: int = _key(_COUNT)
+    remark: int = _key(_COUNT)
+    code: RejectionCode = _column(NameColumn(RejectionCode))
+    reason: str = _column(_TEXT)
+    origin: bytes | None = _column(_ACCOUNT, null=True)
+    extrinsic: int | None = _column(_COUNT, null=True)
+
+
+class UnattributedRow(LedgerTable, table=True):
+    """A call whose effects the events do not tell apart."""
+
+    __tablename__ = "unattributed"
+
+    block: int = _key(_COUNT)
+    nth: int = _key(_COUNT)
+    extrinsic: int | None = _column(_COUNT, null=True)
+    call: str = _column(_TEXT)
+    reason: str = _column(_TEXT)
+
+
+for _table in LedgerTable.metadata.tables.values():
+    for _check in type_checks(_table):
+        _table.append_constraint(_check)

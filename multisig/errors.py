@@ -1,4 +1,14 @@
-"""What a curator must know before signing goes wrong."""
+"""What goes wrong in this room.
+
+* InputError
+  * StatementError         a statement cannot be made from what was given
+  * DocumentError          a file is no statement or bundle of this version
+* CheckFailed
+  * BatchRefused           at least one row is wrong, so none is paid
+  * BundleRefused          a bundle does not hold what it claims
+  * CallRefused            a call is no payout, or two decoders read it differently
+  * ApprovalRefused        this curator cannot approve or cancel this operation now
+"""
 
 from collections.abc import Sequence
 
@@ -6,11 +16,11 @@ from ibp_chain.errors import CheckFailed, InputError
 
 
 class StatementError(InputError):
-    """A statement cannot be made, or a file is none."""
+    """A statement cannot be made."""
 
 
-class BundleError(InputError):
-    """A file that is no bundle of this version."""
+class DocumentError(InputError):
+    """A file that is no document of the form and version that was asked for."""
 
 
 class BatchRefused(CheckFailed):
@@ -29,5 +39,9 @@ class BundleRefused(CheckFailed):
         super().__init__("the bundle is refused: " + "; ".join(differences))
 
 
+class CallRefused(CheckFailed):
+    """A call that is no payout, or that two decoders read differently."""
+
+
 class ApprovalRefused(CheckFailed):
-    """This curator cannot approve this operation now."""
+    """This curator cannot approve or cancel this operation now."""

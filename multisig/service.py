@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ibp_chain.types import Ppm
+from multisig.errors import StatementError
 
 _MILLION = 1_000_000
 
@@ -17,7 +18,7 @@ class ServiceRecord:
     member: str
     service: str
     known: int
-    """Polls whose outcome a quorum of oracles knew."""
+    """Polls whose outcome a quorum of oracles knew: ok, slow or failed, none that is excluded."""
     failed: int
 
     def __post_init__(self) -> None:
@@ -25,21 +26,24 @@ class ServiceRecord:
             raise ValueError(f"{self.failed} of {self.known} polls failed")
 
 
-def served_days(records: Iterable[ServiceRecord], threshold: Ppm) -> dict[str, frozenset[date]]:
-    """The days on which each member's uptime over all its services reached `threshold`.
+def served_days(records: Iterable[ServiceRecord], threshold: Ppm) -> dict[str, tuple[date, ...]]:
+    """The days, ascending, on which a member's uptime over all its services reached `threshold`.
 
-    A day of which nothing is known is not served: nothing stands for it.
+    A day of which nothing is known is not served: nothing stands for it. Raises `StatementError`
+    for two records about the same (day, member, service).
     """
-    known: dict[tuple[str, date], int] = {}
-    failed: dict[tuple[str, date], int] = {}
+    seen: set[tuple[date, str, str]] = set()
+    polls: dict[tuple[str, date], tuple[int, int]] = {}
     for record in records:
-        key = record.member, record.day
-        known[key] = known.get(key, 0) + record.known
-        failed[key] = failed.get(key, 0) + record.failed
-    served: dict[str, set[date]] = {}
-    for (member, day), polls in known.items():
-        days = served.setdefault(member, set())
+        about = record.day, record.member, record.service
+        if about in seen:
+            raise StatementError(f"two records about {' '.join(map(str, about))}")
+        seen.add(about)
+        known, failed = polls.get((record.member, record.day), (0, 0))
+        polls[record.member, record.day] = known + record.known, failed + record.failed
+    served: dict[str, list[date]] = {}
+    for (member, day), (known, failed) in sorted(polls.items()):
         # compared as products: a quotient would have to be rounded
-        if polls and (polls - failed[member, day]) * _MILLION >= threshold * polls:
-            days.add(day)
-    return {member: frozenset(days) for member, days in served.items()}
+        if known and (known - failed) * _MILLION >= threshold * known:
+            served.setdefault(member, []).append(day)
+    return {member: tuple(days) for member, days in served.items()}

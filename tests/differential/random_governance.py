@@ -5,16 +5,18 @@ accounts, right and wrong arguments. It knows the runtime's call names and what 
 open multisig operations, and nothing of the mirrors.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from ibp_chain.accounts import derivative_account, multisig_account, other_signatories
 from ibp_chain.keys import Signer
 from ibp_chain.runtime import Runtime
 from ibp_chain.scale.values import Call
 from ibp_chain.types import AccountId, Hash, PollIndex, TrackId
+
+T = TypeVar("T")
 
 CONVICTIONS = ("None", *(f"Locked{n}x" for n in range(1, 7)))
 PLENTY = {"ref_time": 40_000_000_000, "proof_size": 1_000_000}
@@ -34,15 +36,27 @@ class OpenOperation:
     depositor: AccountId
 
 
+@dataclass(frozen=True)
+class Ballots:
+    """What the chain has in `VotingFor`, by account and class."""
+
+    votes: Mapping[tuple[AccountId, TrackId], Sequence[PollIndex]]
+    delegating: Collection[tuple[AccountId, TrackId]]
+
+
 @dataclass
 class Dice:
-    """Draws calls for `voters`, who are also each other's proxies, and for what they control."""
+    """Draws calls for `voters` and for the accounts that they control.
+
+    Sensible calls most of the time: otherwise hardly any would succeed.
+    """
 
     random: Random
     runtime: Runtime
     voters: Sequence[Signer]
     tracks: Sequence[TrackId]
     polls: Sequence[PollIndex] = ()
+    ballots: Ballots = Ballots({}, ())
     operations: Sequence[OpenOperation] = ()
     sudo: AccountId | None = None
     """Who holds the sudo key; None where nobody here does."""
@@ -57,6 +71,15 @@ class Dice:
         keys = [signer.account for signer in self.voters]
         derived = [derivative_account(keys[0], index) for index in DERIVATIVES]
         return [*keys, *derived, *(self.multisig(*group) for group in self.groups)]
+
+    @property
+    def proxies(self) -> dict[AccountId, set[AccountId]]:
+        """Who is to be a proxy of whom."""
+        keys = [signer.account for signer in self.voters]
+        return {
+            real: {keys[n % len(keys)], keys[(n + 2) % len(keys)]} - {real}
+            for n, real in enumerate(self.accounts)
+        }
 
     @property
     def groups(self) -> list[tuple[tuple[Signer, ...], int]]:
@@ -107,31 +130,53 @@ class Dice:
 
     # --- conviction voting ---
 
-    def voting(self) -> Call:
-        """Any call of the pallet."""
+    def voting(self, who: AccountId) -> Call:
+        """Any call of the pallet, by `who`."""
         name = self.random.choices(
             ("vote", "delegate", "undelegate", "unlock", "remove_vote", "remove_other_vote"),
-            (8, 4, 3, 4, 6, 4),
+            (10, 4, 3, 4, 6, 5),
         )[0]
+        args: dict[str, Any]
         match name:
             case "vote":
                 args = {"poll_index": self.poll(), "vote": self.account_vote()}
             case "delegate":
-                conviction = self.random.choice(CONVICTIONS)
-                args = {"to": self.address(), "conviction": conviction, "balance": self.amount()}
+                free = [track for track in self.tracks if self._has_nothing(who, track)]
+                args = {
+                    "class": self._sensible(free, self.track),
+                    "to": self.address(),
+                    "conviction": self.random.choice(CONVICTIONS),
+                    "balance": self.amount(),
+                }
             case "undelegate":
-                args = {}
+                own = [track for account, track in self.ballots.delegating if account == who]
+                args = {"class": self._sensible(own, self.track)}
             case "unlock":
-                args = {"target": self.address()}
+                args = {"class": self.track(), "target": self.address()}
             case "remove_vote":
-                args = {"index": self.poll()}
+                class_, index = self._vote_of(who)
+                args = {"class": None if self.chance(30) else class_, "index": index}
             case _:
-                args = {"target": self.address(), "index": self.poll()}
-        if name != "vote":
-            args["class"] = self.track()
-        if name == "remove_vote" and self.chance(30):
-            args["class"] = None
+                target = self.address()
+                class_, index = self._vote_of(AccountId(target[1]))
+                args = {"target": target, "class": class_, "index": index}
         return self.call("ConvictionVoting", name, **args)
+
+    def _sensible(self, good: Sequence[T], otherwise: Callable[[], T]) -> T:
+        return self.random.choice(good) if good and self.chance(75) else otherwise()
+
+    def _has_nothing(self, who: AccountId, track: TrackId) -> bool:
+        key = who, track
+        return not self.ballots.votes.get(key) and key not in self.ballots.delegating
+
+    def _vote_of(self, who: AccountId) -> tuple[int, int]:
+        cast: list[tuple[int, int]] = [
+            (track, poll)
+            for (account, track), polls in self.ballots.votes.items()
+            for poll in polls
+            if account == who
+        ]
+        return self._sensible(cast, lambda: (self.track(), self.poll()))
 
     # --- signed wrappers ---
 
@@ -165,9 +210,10 @@ class Dice:
         if who == self.sudo and self.chance(30):
             return self.call("Sudo", "sudo", call=self.rooted())
         if depth == 3 or self.chance(45):
-            return self.voting()
+            return self.voting(who)
         wrappers: list[Callable[[AccountId, int], Call]] = [
-            self._batch, self._batch, self._proxy, self._derivative, self._threshold_1, self._multi
+            self._batch, self._batch, self._proxy, self._derivative, self._threshold_1,
+            self._multi, self._multi,
         ]  # fmt: skip
         if self.runtime.has_call("Utility", "if_else"):
             wrappers.append(self._if_else)
@@ -181,8 +227,8 @@ class Dice:
         return self.random.choice(("batch", "batch_all", "force_batch"))
 
     def _proxy(self, who: AccountId, depth: int) -> Call:
-        del who
-        real = self.random.choice(self.accounts)
+        reals = [real for real, proxies in self.proxies.items() if who in proxies]
+        real = self._sensible(reals, lambda: self.random.choice(self.accounts))
         inner = self.signed(real, depth)
         return self.call("Proxy", "proxy", real=("Id", real), force_proxy_type=None, call=inner)
 
@@ -277,4 +323,4 @@ class Dice:
         if self.chance(30) and self.runtime.has_call("Utility", "dispatch_as_fallible"):
             name = "dispatch_as_fallible"
         who = self.random.choice(self.accounts)
-        return self.call("Utility", name, as_origin=("system", ("Signed", who)), call=self.voting())
+        return self.call("Utility", name, as_origin=("system", ("Signed", who)), call=self.voting(who))

@@ -1,0 +1,134 @@
+"""Statements and bundles as files: one canonical JSON form each, written whole, read strictly."""
+
+import json
+import os
+import re
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+
+from ibp_chain.errors import ConfigError, RemarkError
+from ibp_chain.remarks import canonical_json
+from ibp_chain.types import Planck
+from multisig.errors import DocumentError
+
+MAX_BYTES = 4 * 2**20
+MAX_PLANCK = 2**128 - 1
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,27})(?:\.[0-9]{1,18})?")
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,38}")
+
+
+class Part(BaseModel):
+    """What every part of a document shares: no unknown field, no conversion, no change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Document(Part):
+    """A whole file."""
+
+    @property
+    def encoded(self) -> bytes:
+        """The one form in which it is written and hashed: RFC 8785."""
+        return canonical_json(self.model_dump(mode="json", exclude_none=True))
+
+
+D = TypeVar("D", bound=Document)
+
+
+def _decimal(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        value = str(value)
+    # one spelling only: Decimal itself also takes 1E+3, 1_000, and digits of other scripts
+    if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
+        raise ValueError('a decimal is written as text in plain digits, such as "2.15"')
+    return Decimal(value)
+
+
+def _planck(value: Any) -> Any:
+    """JSON integers end at 2**53, so amounts are text."""
+    if type(value) is int:
+        return value
+    if not isinstance(value, str) or not _WHOLE.fullmatch(value):
+        raise ValueError("an amount is written as text of digits")
+    return int(value)
+
+
+def _octets(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"0x(?:[0-9a-f]{2})*", value):
+        raise ValueError("0x and lower-case hex digits are expected")
+    return bytes.fromhex(value[2:])
+
+
+PriceText = Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0), PlainSerializer(str)]
+UsdText = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0), PlainSerializer(str)]
+PlanckText = Annotated[
+    Planck, BeforeValidator(_planck), Field(ge=0, le=MAX_PLANCK), PlainSerializer(str)
+]
+Octets = Annotated[
+    bytes, BeforeValidator(_octets), PlainSerializer(lambda value: "0x" + value.hex())
+]
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a document, whole or not at all. Raises `ConfigError`."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+            temporary = Path(part.name)
+            try:
+                part.write(data + b"\n")
+                part.flush()
+                os.fsync(part.fileno())
+                temporary.chmod(0o644)
+                temporary.replace(path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def read_file(path: Path, form: type[D]) -> D:
+    """The document in `path`. Raises `DocumentError` for anything but canonical JSON of `form`."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise DocumentError(f"{path}: {error.strerror}") from error
+    if len(data) > MAX_BYTES:
+        raise DocumentError(f"{path}: longer than {MAX_BYTES} bytes")
+    try:
+        return parse(data.removesuffix(b"\n"), form)
+    except DocumentError as error:
+        raise DocumentError(f"{path}: {error}") from error
+
+
+def parse(data: bytes, form: type[D]) -> D:
+    """The document that `data` is. Raises `DocumentError`."""
+    name = form.__name__.lower()
+    try:
+        value = json.loads(data)
+        canonical = canonical_json(value)
+    except (ValueError, RecursionError, RemarkError) as error:
+        raise DocumentError(f"no {name}: {error}") from error
+    if canonical != data:
+        raise DocumentError("not in canonical form (RFC 8785): was it edited?")
+    try:
+        document = form.model_validate(value)
+    except ValidationError as error:
+        raise DocumentError(f"no {name}: {first_problem(error)}") from error
+    if document.encoded != data:
+        raise DocumentError("a value is not in its one form")
+    return document
+
+
+def first_problem(error: ValidationError) -> str:
+    """What pydantic found first, with the place of it."""
+    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(map(str, problem["loc"]))
+    return f"{where}: {problem['msg']}" if where else problem["msg"]
