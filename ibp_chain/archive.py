@@ -164,7 +164,10 @@ def _check_nothing_else(folder: Path, manifest: Manifest) -> None:
     listed = {Path(file.name).name for file in manifest.files}
     for path in sorted((folder / BLOCK_FILES).glob("*.parquet")):
         if path.name not in listed:
-            raise ArchiveError(f"{path} is not in the manifest: remove it")
+            raise ArchiveError(
+                f"{path} is not in the manifest: record again if that was interrupted, "
+                "or remove the file"
+            )
 
 
 def _hash(text: str) -> Hash:

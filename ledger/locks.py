@@ -43,6 +43,9 @@ class ClassLock:
     delegation: cv.Delegating | None
     after_unlock: Planck
     required_now: Planck
+    free_at: RelayBlockNumber | None
+    """The first block at which nothing but listed votes holds anything, if the owner does nothing
+    before; past or future, 0 where nothing ever held. None under a delegation: it has no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,11 @@ class AccountLocks:
     required_now: Planck
     classes: tuple[ClassLock, ...]
     """Those with a lock, vote, delegation or prior lock, by class."""
+
+    @property
+    def releasable(self) -> Planck:
+        """What the owner could free now, by removing every vote and unlocking every class."""
+        return Planck(self.actual - self.required_now)
 
 
 def account_locks(storage: cv.Storage, config: cv.Config, account: AccountId) -> AccountLocks:
@@ -107,7 +115,12 @@ def _class_lock(
         delegation=voting if isinstance(voting, cv.Delegating) else None,
         after_unlock=after_unlock,
         required_now=required,
+        free_at=_free_at(voting.prior, votes) if isinstance(voting, cv.Casting) else None,
     )
+
+
+def _free_at(prior: cv.PriorLock, votes: tuple[VoteLock, ...]) -> RelayBlockNumber:
+    return max([prior.until, *(vote.until for vote in votes if vote.until is not None)])
 
 
 def _vote_lock(config: cv.Config, poll: PollIndex, vote: cv.AccountVote) -> VoteLock:

@@ -139,8 +139,14 @@ class StorageMap(Generic[K, V]):
         return key  # type: ignore[no-any-return]  # K is what the key schemas decode to
 
     def load(self, raw_key: bytes, raw_value: bytes) -> None:
-        """Take over an entry from its bytes, not noted as a change. Raises `DecodeError`."""
-        self._entries[self.key_of(raw_key)] = self._value.decode(raw_value)
+        """Take over an entry from its bytes, not noted as a change.
+
+        Raises `DecodeError` for a malformed one and for one that is there already.
+        """
+        key = self.key_of(raw_key)
+        if key in self._entries:
+            raise DecodeError(f"an entry of {self.pallet}.{self.item} is there twice")
+        self._entries[key] = self._value.decode(raw_value)
 
     def raw_items(self) -> Iterator[tuple[bytes, bytes]]:
         for key, value in self._entries.items():

@@ -111,15 +111,25 @@ class Store:
         self._last = self.head()
         return self._empty_state().load(self._entries())
 
-    def spec_version(self) -> SpecVersion:
-        """Of the runtime that executed the head. Raises `ConfigError` before the first block."""
+    def last_block(self) -> BlockRow:
+        """What is known of the head. Raises `ConfigError` before the first block."""
         with self.session() as session:
             row = session.exec(
                 select(BlockRow).join(LedgerMeta, col(LedgerMeta.head) == BlockRow.number)
             ).one_or_none()
         if row is None:
-            raise ConfigError(f"{self.name} has no blocks yet")
-        return SpecVersion(row.spec_version)
+            raise ConfigError(f"{self.name} has no blocks yet: replay or follow a chain first")
+        return row
+
+    def spec_version(self) -> SpecVersion:
+        """Of the runtime that executed the head. Raises `ConfigError` before the first block."""
+        return SpecVersion(self.last_block().spec_version)
+
+    def rejections(self) -> list[RejectionRow]:
+        """Remarks that were not taken as facts, with the words for it, in order."""
+        with self.session() as session:
+            order = col(RejectionRow.block), col(RejectionRow.remark)
+            return list(session.exec(select(RejectionRow).order_by(*order)).all())
 
     def metadata(self, spec_version: SpecVersion) -> bytes:
         """The newest metadata that was kept of a runtime. Raises `ConfigError`."""

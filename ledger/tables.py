@@ -89,7 +89,7 @@ class BlockRow(LedgerTable, table=True):
     hash: bytes = _column(_HASH)
     parent_hash: bytes = _column(_HASH)
     spec_version: int = _column(_COUNT)
-    timestamp_ms: int | None = _column(_COUNT, null=True)
+    timestamp_ms: int = _column(_COUNT)
     extrinsics: int = _column(_COUNT)
 
 

@@ -2,17 +2,20 @@
 
 Every curator sends the whole call (`as_multi`), so that any of them can read it on chain and the
 last one executes it. The timepoint is read from the chain's own storage, the weight asked of its
-runtime and given a margin; neither is part of the call hash.
+runtime and given a margin; neither is part of the call hash. What the bundle says is not checked
+here but by `multisig.bundle`, with a ledger at hand.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from ibp_chain.accounts import other_signatories, ss58_decode, ss58_encode
+from ibp_chain.accounts import other_signatories, ss58_encode
+from ibp_chain.errors import CallFailed
 from ibp_chain.extrinsics import Inclusion, Submitter, Weight
 from ibp_chain.keys import Signer
 from ibp_chain.runtime import Runtime
-from ibp_chain.types import AccountId, Hash, Planck
+from ibp_chain.types import AccountId, Planck
+from multisig.batch import moved_by
 from multisig.bundle import Bundle
 from multisig.errors import ApprovalRefused
 
@@ -29,12 +32,26 @@ class OpenOperation:
     approvals: tuple[AccountId, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A finalised approval, and what it led to."""
+
+    inclusion: Inclusion
+    executed: bool
+    """Whether it completed the threshold, so that the call was dispatched."""
+    error: str | None
+    """Of the dispatched call, `Pallet.Error`: nothing was moved. None for success."""
+
+
 class Approver:
-    """One bundle on one node. Reads the best block: what is pending there counts."""
+    """One bundle on one node. Reads the best block: what is pending there counts.
+
+    Raises `ApprovalRefused` for a node of another chain or runtime.
+    """
 
     def __init__(self, submitter: Submitter, bundle: Bundle) -> None:
         self.submitter, self.bundle = submitter, bundle
-        self.account = ss58_decode(bundle.multisig.account, bundle.network.ss58_prefix)
+        self.account = bundle.multisig.account_id(bundle.network)
         self.signatories = bundle.multisig.account_ids(bundle.network)
         self._ensure_chain()
 
@@ -51,17 +68,19 @@ class Approver:
             tuple(AccountId(account) for account in value["approvals"]),
         )
 
-    def approve(self, signer: Signer, *, although_short: bool = False) -> Inclusion:
+    def approve(self, signer: Signer, *, although_short: bool = False) -> Approval:
         """Approve with the whole call, and execute it if that completes the threshold.
 
         Raises `ApprovalRefused` before anything is sent: not a signatory, approved before, or the
-        multisig cannot pay (unless `although_short`); `CallFailed` when the extrinsic fails. What
-        the executed call came to is in the inclusion's `MultisigExecuted`.
+        multisig cannot pay (unless `although_short`); `CallFailed` when the extrinsic fails. That
+        the dispatched call failed inside is no error here, but in the result.
         """
         operation = self._checked(signer)
         if not although_short:
             self._ensure_covered()
-        return self.submitter.submit_and_wait(self.as_multi(signer.account, operation), signer)
+        call = self.as_multi(signer.account, operation)
+        inclusion = self.submitter.submit_and_wait(call, signer)
+        return self._approval(inclusion)
 
     def cancel(self, signer: Signer) -> Inclusion:
         """Give the open operation up; its depositor only. Raises as `approve`."""
@@ -85,36 +104,41 @@ class Approver:
 
     def as_multi(self, who: AccountId, operation: OpenOperation | None) -> bytes:
         """The call that `who` signs."""
-        weight = self.max_weight()
-        return self._runtime.encode_call(
+        weight, runtime = self.max_weight(), self._runtime
+        call: bytes = runtime.encode_call(
             "Multisig",
             "as_multi",
             {
                 "threshold": self.bundle.multisig.threshold,
                 "other_signatories": other_signatories(self.signatories, who),
                 "maybe_timepoint": None if operation is None else operation.timepoint,
-                "call": self._runtime.decode_call(self.bundle.call),
-                "max_weight": {"ref_time": weight.ref_time, "proof_size": weight.proof_size},
+                "call": runtime.decode_call(self.bundle.call),
+                "max_weight": weight._asdict(),
             },
         )
+        return call
+
+    def weight(self) -> Weight:
+        """What the runtime says that the bundle's call weighs."""
+        return self.submitter.call_info(self.bundle.call).weight
 
     def max_weight(self) -> Weight:
-        """What the runtime says that the call weighs, and a margin."""
-        return self.submitter.call_info(self.bundle.call).weight.with_margin(WEIGHT_MARGIN_PERCENT)
+        """`weight`, and a margin."""
+        return self.weight().with_margin(WEIGHT_MARGIN_PERCENT)
 
     # --- checks ---
 
     def _ensure_chain(self) -> None:
-        node = self.submitter.node
-        if node.genesis_hash != self.bundle.chain.genesis_hash:
+        node, chain = self.submitter.node, self.bundle.chain
+        if node.genesis_hash != chain.genesis_hash:
             raise ApprovalRefused(
-                f"the bundle is for a chain with genesis 0x{self.bundle.chain.genesis_hash.hex()}, "
+                f"the bundle is for a chain with genesis 0x{chain.genesis_hash.hex()}, "
                 f"the node's is 0x{node.genesis_hash.hex()}"
             )
         spec_version = self.submitter.spec_version()
-        if spec_version != self.bundle.chain.spec_version:
+        if spec_version != chain.spec_version:
             raise ApprovalRefused(
-                f"the bundle's call is of spec version {self.bundle.chain.spec_version}, "
+                f"the bundle's call is of spec version {chain.spec_version}, "
                 f"the node runs {spec_version}: build it again"
             )
 
@@ -128,16 +152,32 @@ class Approver:
         return operation
 
     def _ensure_covered(self) -> None:
-        needed = sum(line.planck for line in self.bundle.statement.lines)
+        runtime = self._runtime
+        needed = Planck(moved_by(runtime.decode_call(self.bundle.call)))
         stored = self._stored("System", "Account", self.account)
-        minimum = self._runtime.constant("Balances", "ExistentialDeposit")
-        free = Planck(0 if stored is None else stored["data"]["free"] - stored["data"]["frozen"])
-        if free < needed + minimum:
+        minimum = runtime.constant("Balances", "ExistentialDeposit")
+        held = {"free": 0, "frozen": 0, "reserved": 0} if stored is None else stored["data"]
+        # `reducible_balance` of pallet_balances, keeping the account alive
+        untouchable = max(held["frozen"] - held["reserved"], minimum)
+        usable = Planck(max(held["free"] - untouchable, 0))
+        if usable < needed:
             show = self.bundle.network.format
             raise ApprovalRefused(
-                f"the multisig has {show(free)} free; {show(Planck(needed))} and the existential "
-                f"deposit of {show(Planck(minimum))} are needed"
+                f"the multisig can spend {show(usable)}, the call pays {show(needed)}: "
+                f"fund {self.bundle.multisig.account} first"
             )
+
+    def _approval(self, inclusion: Inclusion) -> Approval:
+        for event in inclusion.events:
+            if (event.pallet, event.name) == ("Multisig", "MultisigExecuted"):
+                match event.args["result"]:
+                    case ("Ok", _):
+                        return Approval(inclusion, executed=True, error=None)
+                    case ("Err", error):
+                        name = str(self._runtime.error_name(error))
+                        return Approval(inclusion, executed=True, error=name)
+                raise CallFailed("a MultisigExecuted event has neither a result nor an error")
+        return Approval(inclusion, executed=False, error=None)
 
     # --- parts ---
 
@@ -147,8 +187,8 @@ class Approver:
 
     def _stored(self, pallet: str, entry: str, *keys: Any) -> Any:
         runtime, node = self._runtime, self.submitter.node
-        best: Hash = self.submitter.best().hash
-        (raw,) = node.storage([runtime.storage_key(pallet, entry, *keys)], best)
+        key = runtime.storage_key(pallet, entry, *keys)
+        (raw,) = node.storage([key], self.submitter.best().hash)
         return None if raw is None else runtime.decode_storage(pallet, entry, raw)
 
     def _address(self, account: AccountId) -> str:

@@ -2,75 +2,86 @@
 
 It carries the statement whole, the call, and what they are for. Nothing in it is believed:
 `check_bundle` rebuilds the call from the statement and reads it with a second decoder;
-`compare_statements` holds the statement against the curator's own.
+`verify_bundle` also rebuilds the statement from the curator's own ledger, rules and scores.
 """
 
-import json
-import os
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import Field
 
-from ibp_chain.accounts import multisig_account, ss58_decode, ss58_encode
+from ibp_chain.accounts import ss58_decode, ss58_encode
 from ibp_chain.blocks import blake2_256
-from ibp_chain.errors import AddressError, CheckFailed, ConfigError, IbpError, RemarkError
+from ibp_chain.errors import IbpError
+from ibp_chain.extrinsics import Weight
 from ibp_chain.networks import Network, network
 from ibp_chain.peer_codec import PeerCodec
-from ibp_chain.remark_bodies import HashText
-from ibp_chain.remarks import canonical_json
+from ibp_chain.remark_bodies import MAX_INTEGER, Count, HashText
 from ibp_chain.runtime import Runtime
 from ibp_chain.types import AccountId, Hash
 from ledger.pallets.programme import curators_account
+from ledger.program.rules import Rules
 from ledger.state import State
-from multisig.batch import Batch, build_batches
-from multisig.decode import read_payout
-from multisig.errors import BundleError, BundleRefused
-from multisig.statement import Statement
+from multisig.batch import Batch, build_batches, pending_lines
+from multisig.decode import decode_payout
+from multisig.documents import Document, Octets, Part, read_file, write_file
+from multisig.errors import BatchRefused, BundleRefused, StatementError
+from multisig.service import ServiceRecord
+from multisig.statement import Ledger, Line, Statement, build_statement
 
-MAX_BYTES = 4 * 2**20
-D = TypeVar("D", "Bundle", Statement)
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-def _octets(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value
-    if not isinstance(value, str) or not value.startswith("0x") or value != value.lower():
-        raise ValueError("0x and lower-case hex digits are expected")
-    return bytes.fromhex(value[2:])
-
-
-Octets = Annotated[
-    bytes, BeforeValidator(_octets), PlainSerializer(lambda value: "0x" + value.hex())
+__all__ = [
+    "Bundle",
+    "check_bundle",
+    "compare_statements",
+    "make_bundles",
+    "read_bundle",
+    "read_statement",
+    "verify_bundle",
+    "write_file",
 ]
 
 
-class ChainPart(_Part):
+class ChainPart(Part):
+    """The chain and runtime that the call is for."""
+
     network: str
     genesis_hash: HashText
     spec_version: Annotated[int, Field(ge=0, lt=2**32)]
     """The call's bytes are those of this runtime."""
 
 
-class MultisigPart(_Part):
+class MultisigPart(Part):
     """Addresses in the network's prefix; signatories ascend by raw public key."""
 
     account: str
     threshold: Annotated[int, Field(ge=2, lt=2**16)]
     signatories: Annotated[tuple[str, ...], Field(strict=False, min_length=2)]
 
-    def account_ids(self, chain: Network) -> tuple[AccountId, ...]:
+    def account_id(self, chain: Network) -> AccountId:
         """Raises `AddressError`."""
+        return ss58_decode(self.account, chain.ss58_prefix)
+
+    def account_ids(self, chain: Network) -> tuple[AccountId, ...]:
+        """Of the signatories. Raises `AddressError`."""
         return tuple(ss58_decode(text, chain.ss58_prefix) for text in self.signatories)
 
 
-class Bundle(_Part):
+class TimepointPart(Part):
+    """Block and extrinsic that opened the operation."""
+
+    height: Count
+    index: Count
+
+
+class WeightPart(Part):
+    """What the runtime said that the call weighs, without any margin."""
+
+    ref_time: Annotated[int, Field(gt=0, le=MAX_INTEGER)]
+    proof_size: Count
+
+
+class Bundle(Document):
     """One payout call and what it follows from."""
 
     format: Literal["ibp-payout-bundle"] = "ibp-payout-bundle"
@@ -79,19 +90,20 @@ class Bundle(_Part):
     multisig: MultisigPart
     statement: Statement
     statement_hash: HashText
-    part: Annotated[int, Field(ge=1)]
-    parts: Annotated[int, Field(ge=1)]
+    part: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
+    parts: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
     """A statement too long for one remark is paid in several."""
     call: Octets
     call_hash: HashText
+    timepoint: TimepointPart | None = None
+    """Of the open operation, where there was one when the bundle was made."""
+    weight: WeightPart | None = None
+    """For who signs away from a node; `multisig.approve` asks the runtime again."""
 
     @property
     def network(self) -> Network:
+        """Raises `ConfigError` for a network that we do not know."""
         return network(self.chain.network)
-
-    @property
-    def encoded(self) -> bytes:
-        return canonical_json(self.model_dump(mode="json"))
 
 
 def make_bundles(
@@ -100,189 +112,206 @@ def make_bundles(
     state: State,
     genesis_hash: Hash,
     runtime: Runtime,
+    *,
+    weights: Sequence[Weight] = (),
 ) -> tuple[Bundle, ...]:
-    """One bundle for each batch of `statement`, for the curators in office."""
-    program = state.programme.program.value
-    assert program is not None, "a statement was made from this state"
-    prefix = state.network.ss58_prefix
-    return tuple(
-        Bundle(
-            chain=ChainPart(
-                network=state.network.name,
-                genesis_hash=genesis_hash,
-                spec_version=runtime.spec_version,
-            ),
-            multisig=MultisigPart(
-                account=ss58_encode(curators_account(program), prefix),
-                threshold=program.threshold,
-                signatories=tuple(ss58_encode(a, prefix) for a in sorted(program.curators)),
-            ),
-            statement=statement,
-            statement_hash=statement.hash,
-            part=index,
-            parts=len(batches),
-            call=batch.call,
-            call_hash=batch.call_hash,
-        )
-        for index, batch in enumerate(batches, 1)
-    )
+    """One bundle for each batch of `statement`, for the curators in office.
 
-
-def check_bundle(
-    bundle: Bundle, state: State, genesis_hash: Hash, runtime: Runtime, codec: PeerCodec
-) -> None:
-    """Rebuild the call from the statement and the ledger, and read it with the second decoder.
-
-    `state` may be of a later block than the statement's. Raises `BundleRefused` with everything
-    that does not hold.
+    `weights` are those of the calls, in order, where the caller has a node to ask.
     """
-    wrong = [*_wrong_chain(bundle, state, genesis_hash, runtime), *_wrong_multisig(bundle, state)]
-    if not wrong:
-        wrong = [*_wrong_call(bundle, state, runtime), *_wrong_reading(bundle, codec)]
-    if wrong:
-        raise BundleRefused(wrong)
-
-
-def compare_statements(mine: Statement, theirs: Statement) -> None:
-    """Hold a bundle's statement against one's own. Raises `BundleRefused` naming what differs."""
-    if mine.encoded == theirs.encoded:
-        return
-    own, other = mine.model_dump(mode="json"), theirs.model_dump(mode="json")
-    raise BundleRefused(list(_differences("statement", own, other)))
-
-
-# --- Files ----------------------------------------------------------------------------
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a statement or bundle, whole or not at all. Raises `ConfigError`."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-            temporary = Path(part.name)
-            try:
-                part.write(data + b"\n")
-                part.flush()
-                os.fsync(part.fileno())
-                temporary.chmod(0o644)
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+    multisig = _multisig_of(state)
+    account = multisig.account_id(state.network)
+    chain = ChainPart(
+        network=state.network.name, genesis_hash=genesis_hash, spec_version=runtime.spec_version
+    )
+    found = []
+    for index, batch in enumerate(batches):
+        opened = state.mirrors.multisig.multisigs.find((account, batch.call_hash))
+        weight = weights[index] if weights else None
+        found.append(
+            Bundle(
+                chain=chain,
+                multisig=multisig,
+                statement=statement,
+                statement_hash=statement.hash,
+                part=index + 1,
+                parts=len(batches),
+                call=batch.call,
+                call_hash=batch.call_hash,
+                timepoint=opened
+                and TimepointPart(height=opened.when.height, index=opened.when.index),
+                weight=weight
+                and WeightPart(ref_time=weight.ref_time, proof_size=weight.proof_size),
+            )
+        )
+    return tuple(found)
 
 
 def read_bundle(path: Path) -> Bundle:
-    """The bundle in `path`. Raises `BundleError` for anything but canonical JSON of its form."""
-    return _read(path, Bundle)
+    """The bundle in `path`. Raises `DocumentError` for anything but its one canonical form."""
+    return read_file(path, Bundle)
 
 
 def read_statement(path: Path) -> Statement:
-    """The statement in `path`. Raises `BundleError`."""
-    return _read(path, Statement)
-
-
-def _read(path: Path, form: type[D]) -> D:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise BundleError(f"{path}: {error.strerror}") from error
-    if len(data) > MAX_BYTES:
-        raise BundleError(f"{path}: longer than {MAX_BYTES} bytes")
-    data = data.removesuffix(b"\n")
-    try:
-        value = json.loads(data)
-        if canonical_json(value) != data:
-            raise BundleError(f"{path}: not in canonical form (RFC 8785): was it edited?")
-        document = form.model_validate(value)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise BundleError(
-            f"{path}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}"
-        ) from error
-    except (ValueError, RecursionError, RemarkError) as error:
-        raise BundleError(f"{path}: no {form.__name__.lower()}: {error}") from error
-    if document.encoded != data:
-        raise BundleError(f"{path}: a value is not in its one form")
-    return document
+    """The statement in `path`. Raises `DocumentError`."""
+    return read_file(path, Statement)
 
 
 # --- Checks ---------------------------------------------------------------------------
 
 
-def _wrong_chain(bundle: Bundle, state: State, genesis_hash: Hash, runtime: Runtime) -> list[str]:
-    genesis, statement = state.programme.genesis.value, bundle.statement
-    wrong = []
+def verify_bundle(
+    bundle: Bundle,
+    ledger: Ledger,
+    rules: Rules,
+    service: Iterable[ServiceRecord],
+    genesis_hash: Hash,
+    runtime: Runtime,
+    codec: PeerCodec,
+) -> tuple[Line, ...]:
+    """Rebuild statement and call alone; the lines that the call pays.
+
+    `ledger` must be at the statement's block. The price is the bundle's own: whether it is right,
+    its source tells. Raises `BundleRefused` with everything that differs, `StatementError` for a
+    ledger at another block and as `build_statement`.
+    """
+    theirs, head = bundle.statement, ledger.state.head.value
+    if head is None or head.number != theirs.ledger.block:
+        raise StatementError(
+            f"the bundle's statement is of block {theirs.ledger.block}, the ledger is at "
+            f"{head and head.number}: replay it up to there"
+        )
+    pending = pending_lines(ledger.state, runtime)
+    mine = build_statement(ledger, rules, theirs.period, theirs.price, service, pending)
+    compare_statements(mine, theirs)
+    return check_bundle(bundle, ledger.state, genesis_hash, runtime, codec)
+
+
+def check_bundle(
+    bundle: Bundle, state: State, genesis_hash: Hash, runtime: Runtime, codec: PeerCodec
+) -> tuple[Line, ...]:
+    """Rebuild the call from the bundle's statement, and read it with both decoders.
+
+    The lines that the call pays. `state` may be of a later block than the statement's. Raises
+    `BundleRefused` with everything that does not hold.
+    """
+    wrong = [*_wrong_chain(bundle, state, genesis_hash, runtime)]
+    if wrong:
+        raise BundleRefused(wrong)
+    try:
+        batches = build_batches(bundle.statement, state, runtime, part=bundle.part)
+    except BatchRefused as error:
+        raise BundleRefused(error.rows) from error
+    if len(batches) != bundle.parts or bundle.part > bundle.parts:
+        raise BundleRefused(
+            [f"it says to be part {bundle.part} of {bundle.parts}, there are {len(batches)}"]
+        )
+    rebuilt = batches[bundle.part - 1]
+    if rebuilt.call != bundle.call:
+        raise BundleRefused(
+            [f"its statement makes another call, with hash 0x{rebuilt.call_hash.hex()}"]
+        )
+    if wrong := [*_wrong_reading(bundle, rebuilt.lines, runtime, codec)]:
+        raise BundleRefused(wrong)
+    return rebuilt.lines
+
+
+def compare_statements(mine: Statement, theirs: Statement) -> None:
+    """Hold a bundle's statement against one's own. Raises `BundleRefused` naming what differs."""
+    if mine.encoded != theirs.encoded:
+        own, other = mine.model_dump(mode="json"), theirs.model_dump(mode="json")
+        raise BundleRefused([*_differences("statement", own, other)])
+
+
+# --- Internals ----------------------------------------------------------------------
+
+
+def _multisig_of(state: State) -> MultisigPart:
+    """The curators in office. Raises `StatementError` where the ledger has no programme."""
+    program, prefix = state.programme.program.value, state.network.ss58_prefix
+    if program is None:
+        raise StatementError("the ledger has no programme yet")
+    return MultisigPart(
+        account=ss58_encode(curators_account(program), prefix),
+        threshold=program.threshold,
+        signatories=tuple(ss58_encode(account, prefix) for account in sorted(program.curators)),
+    )
+
+
+def _wrong_chain(
+    bundle: Bundle, state: State, genesis_hash: Hash, runtime: Runtime
+) -> Iterator[str]:
     if bundle.chain.network != state.network.name:
-        wrong.append(f"it is for {bundle.chain.network}, the ledger is of {state.network.name}")
+        yield f"it is for {bundle.chain.network}, the ledger is of {state.network.name}"
     if bundle.chain.genesis_hash != genesis_hash:
-        wrong.append(f"it is for a chain with genesis 0x{bundle.chain.genesis_hash.hex()}")
+        yield f"it is for a chain with genesis 0x{bundle.chain.genesis_hash.hex()}"
     if bundle.chain.spec_version != runtime.spec_version:
-        wrong.append(
+        yield (
             f"its call is of spec version {bundle.chain.spec_version}, "
             f"the runtime is {runtime.spec_version}: build it again"
         )
-    if genesis is None or statement.ledger.program != genesis.remark:
-        wrong.append(f"its statement is of programme 0x{statement.ledger.program.hex()}")
-    if bundle.statement_hash != statement.hash:
-        wrong.append(f"its statement hashes to 0x{statement.hash.hex()}")
+    if bundle.statement_hash != bundle.statement.hash:
+        yield f"its statement hashes to 0x{bundle.statement.hash.hex()}"
     if bundle.call_hash != blake2_256(bundle.call):
-        wrong.append(f"its call hashes to 0x{blake2_256(bundle.call).hex()}")
-    return wrong
-
-
-def _wrong_multisig(bundle: Bundle, state: State) -> list[str]:
-    program, part, prefix = (
-        state.programme.program.value,
-        bundle.multisig,
-        state.network.ss58_prefix,
+        yield f"its call hashes to 0x{blake2_256(bundle.call).hex()}"
+    own = _multisig_of(state)
+    if bundle.multisig != own:
+        yield f"its multisig is {bundle.multisig.account}, the curators' in office {own.account}"
+        if bundle.multisig.account == own.account:
+            yield "its signatories or threshold are not those of the curators in office"
+    opened = state.mirrors.multisig.multisigs.find(
+        (own.account_id(state.network), bundle.call_hash)
     )
-    if program is None:
-        return ["the ledger has no programme"]
+    if opened is not None and bundle.timepoint is not None:
+        point = TimepointPart(height=opened.when.height, index=opened.when.index)
+        if bundle.timepoint != point:
+            yield f"its timepoint is {bundle.timepoint}, the operation's is {point}"
+
+
+def _wrong_reading(
+    bundle: Bundle, lines: Sequence[Line], runtime: Runtime, codec: PeerCodec
+) -> Iterator[str]:
     try:
-        signatories = part.account_ids(state.network)
-        account = ss58_decode(part.account, prefix)
-    except AddressError as error:
-        return [str(error)]
-    wrong = []
-    if list(signatories) != sorted(program.curators) or part.threshold != program.threshold:
-        wrong.append("its signatories and threshold are not those of the curators in office")
-    if account != multisig_account(signatories, part.threshold):
-        wrong.append(f"{part.account} is not the multisig of its signatories")
-    return wrong
-
-
-def _wrong_call(bundle: Bundle, state: State, runtime: Runtime) -> list[str]:
-    try:
-        batches = build_batches(bundle.statement, state, runtime)
-    except CheckFailed as error:
-        return [str(error)]
-    if len(batches) != bundle.parts or bundle.part > bundle.parts:
-        return [f"it says to be part {bundle.part} of {bundle.parts}, there are {len(batches)}"]
-    rebuilt = batches[bundle.part - 1]
-    if rebuilt.call != bundle.call:
-        return [f"its statement makes another call, with hash 0x{rebuilt.call_hash.hex()}"]
-    return []
-
-
-def _wrong_reading(bundle: Bundle, codec: PeerCodec) -> list[str]:
-    try:
-        reading = read_payout(codec, bundle.call, bundle.network)
+        reading = decode_payout(runtime, codec, bundle.call, bundle.network)
     except IbpError as error:
-        return [str(error)]
-    lines = {(line.member, line.item): line for line in bundle.statement.lines}
-    expected = [lines.get(key) for key in reading.lines]
-    paid = [None if line is None else (line.payee, line.planck) for line in expected]
-    if paid != list(reading.transfers) or reading.statement != bundle.statement_hash:
-        return ["the second decoder reads other lines in its call"]
-    return []
+        yield str(error)
+        return
+    if reading.statement != bundle.statement_hash or reading.period != bundle.statement.period:
+        yield "its call names another statement or period"
+    if reading.lines != tuple((line.member, line.item) for line in lines):
+        yield "its call names other lines"
+    if reading.transfers != tuple((line.payee, line.planck) for line in lines):
+        yield "its call makes other transfers"
 
 
-def _differences(where: str, own: Any, other: Any) -> Sequence[str]:
-    if isinstance(own, dict) and isinstance(other, dict) and own.keys() == other.keys():
-        return [d for key in own for d in _differences(f"{where}.{key}", own[key], other[key])]
-    if isinstance(own, list) and isinstance(other, list) and len(own) == len(other):
-        pairs = enumerate(zip(own, other, strict=True))
-        return [d for i, (a, b) in pairs for d in _differences(f"{where}[{i}]", a, b)]
-    return [] if own == other else [f"{where} is {other!r}, mine is {own!r}"]
+def _differences(where: str, own: Any, other: Any) -> Iterator[str]:
+    if isinstance(own, list) and isinstance(other, list):
+        own, other = _by_name(own), _by_name(other)
+    if isinstance(own, dict) and isinstance(other, dict):
+        for key in sorted(own.keys() | other.keys()):
+            place = f"{where}.{key}"
+            if key not in own:
+                yield f"{place} is not in mine"
+            elif key not in other:
+                yield f"{place} is missing"
+            else:
+                yield from _differences(place, own[key], other[key])
+    elif own != other:
+        yield f"{where} is {other!r}, mine is {own!r}"
+
+
+def _by_name(items: list[Any]) -> dict[str, Any]:
+    """A list's items under what they are about, and the order, so that one more shifts nothing."""
+    named: dict[str, Any] = {}
+    for item in items:
+        match item:
+            case {"member": member, "item": of}:
+                name = f"{member}/{of}"
+            case {"day": day}:
+                name = str(day)
+            case _:
+                name = str(item)
+        while name in named:
+            name += " again"
+        named[name] = item
+    return {**named, "order": ", ".join(named)} if named else named

@@ -1,14 +1,25 @@
-"""A second reading of a payout call: by scalecodec, which shares no code with what encoded it."""
+"""Two readings of a payout call, by decoders that share no code, and what to do when they differ.
+
+`read_payout` reads by scalecodec alone, whoever encoded the call. `decode_payout` wants our own
+decoder to read the same: a wallet may show either, and both must say what is signed.
+"""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ibp_chain.accounts import ss58_decode, ss58_encode
-from ibp_chain.errors import AddressError, CheckFailed
+from ibp_chain.errors import AddressError, CheckFailed, DecodeError
 from ibp_chain.networks import Network
 from ibp_chain.peer_codec import PeerCodec
+from ibp_chain.runtime import Runtime
 from ibp_chain.types import Hash, Planck
+from ledger.pallets.payouts import batch_calls, transfer_of
+from ledger.remark_routing import payout_of, remark_of
+from multisig.errors import CallRefused
+
+_PREFIX = "IBP/1 payout "
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +35,32 @@ class Reading:
     transfers: tuple[tuple[str, Planck], ...]
     """(payee's address on the network, amount), in the call's order."""
 
+    @property
+    def total(self) -> Planck:
+        return Planck(sum(amount for _, amount in self.transfers))
+
+
+def decode_payout(runtime: Runtime, codec: PeerCodec, call: bytes, network: Network) -> Reading:
+    """What `call` does, where both decoders say the same. Raises `CallRefused`."""
+    theirs, ours = read_payout(codec, call, network), _read_own(runtime, call, network)
+    if theirs != ours:
+        raise CallRefused(f"the two decoders differ: scalecodec reads {theirs}, ours {ours}")
+    return theirs
+
+
+def describe(reading: Reading, network: Network) -> Iterator[str]:
+    """`reading` aloud: one sentence for each call in the batch."""
+    yield f"says that it pays {reading.period}, by statement 0x{reading.statement.hex()}"
+    for (member, item), (payee, amount) in zip(reading.lines, reading.transfers, strict=True):
+        yield f"transfers {network.format(amount)} to {payee} for {member}/{item}"
+
 
 def read_payout(codec: PeerCodec, call: bytes, network: Network) -> Reading:
-    """What `call` does. Raises `CheckFailed` for a call that is no payout batch, or does more."""
+    """What `call` does, by scalecodec alone.
+
+    Raises `CallRefused` for a call that is no payout batch or does more, `CheckFailed` for bytes
+    that are no call of the runtime.
+    """
     match codec.decode_call(call):
         case {
             "call_module": "Utility",
@@ -37,12 +71,15 @@ def read_payout(codec: PeerCodec, call: bytes, network: Network) -> Reading:
             period, statement, lines = _payout(remark)
             transfers = tuple(_transfer(each, network) for each in rest)
         case {"call_module": module, "call_function": function}:
-            raise CheckFailed(f"{module}.{function} is no payout batch")
+            raise CallRefused(f"{module}.{function} is no payout batch")
         case _:
-            raise CheckFailed("the call is no payout batch")
+            raise CallRefused("the call is no payout batch")
     if len(lines) != len(transfers):
-        raise CheckFailed(f"the remark lists {len(lines)} lines, {len(transfers)} calls follow it")
+        raise CallRefused(f"the remark lists {len(lines)} lines, {len(transfers)} calls follow it")
     return Reading(remark, period, statement, lines, transfers)
+
+
+# --- Scalecodec's reading -----------------------------------------------------------
 
 
 def _remark(call: Any) -> str:
@@ -51,22 +88,19 @@ def _remark(call: Any) -> str:
             "call_module": "System",
             "call_function": "remark_with_event",
             "call_args": [{"name": "remark", "value": str(text)}],
-        }:
+        } if text.startswith(_PREFIX):
             # the codec shows bytes as text where they are some
-            return bytes.fromhex(text[2:]).decode() if text.startswith("0x") else text
-    raise CheckFailed("the batch does not begin with a remark")
+            return text
+    raise CallRefused("the batch does not begin with a payout remark")
 
 
 def _payout(remark: str) -> tuple[str, Hash, tuple[tuple[str, str], ...]]:
-    prefix, _, body = remark.partition("{")
-    if prefix != "IBP/1 payout ":
-        raise CheckFailed("the batch's remark is no payout")
     try:
-        value = json.loads("{" + body)
+        value = json.loads(remark.removeprefix(_PREFIX))
         lines = tuple((str(member), str(item)) for member, item in value["lines"])
         return str(value["period"]), Hash(bytes.fromhex(value["statement"][2:])), lines
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckFailed(f"the batch's remark is no payout: {error}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CallRefused(f"the batch's remark is no payout: {error}") from error
 
 
 def _transfer(call: Any, network: Network) -> tuple[str, Planck]:
@@ -82,8 +116,33 @@ def _transfer(call: Any, network: Network) -> tuple[str, Planck]:
             try:
                 account = ss58_decode(dest)
             except AddressError as error:
-                raise CheckFailed(f"a transfer goes to {dest}, no plain account") from error
+                raise CallRefused(f"a transfer goes to {dest}, no plain account") from error
             return ss58_encode(account, network.ss58_prefix), Planck(value)
+        case {"call_module": "Balances", "call_function": "transfer_keep_alive"}:
+            raise CallRefused("a transfer goes to no plain account")
         case {"call_module": module, "call_function": function}:
-            raise CheckFailed(f"the batch holds {module}.{function}, not only transfers")
-    raise CheckFailed("the batch holds something else than transfers")
+            raise CallRefused(f"the batch holds {module}.{function}, not only transfers")
+    raise CallRefused("the batch holds something else than transfers")
+
+
+# --- Our own reading ----------------------------------------------------------------
+
+
+def _read_own(runtime: Runtime, call: bytes, network: Network) -> Reading:
+    try:
+        batch = runtime.decode_call(call)
+    except DecodeError as error:
+        raise CheckFailed(f"our decoder cannot read the call: {error}") from error
+    body, calls = payout_of(batch, network), batch_calls(batch)
+    raw = remark_of(calls[0]) if calls else None
+    if body is None or calls is None or raw is None:
+        raise CallRefused("our decoder reads no payout batch")
+    transfers = [transfer_of(each) for each in calls[1:]]
+    paid = tuple(
+        (ss58_encode(transfer.payee, network.ss58_prefix), transfer.amount)
+        for transfer in transfers
+        if transfer is not None
+    )
+    if len(paid) != len(transfers):
+        raise CallRefused("our decoder reads something else than transfers")
+    return Reading(raw.decode(), body.period, body.statement, body.lines, paid)

@@ -4,16 +4,17 @@ Pure. The ledger knows every approval and the result of the executed call; wheth
 paid is read from the paid register, not concluded from the result.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ibp_chain.accounts import ss58_decode
-from ibp_chain.types import AccountId, Planck
-from ledger.pallets.multisig.types import Operation, OperationKey, Status
-from ledger.pallets.payouts import Batch, BatchStatus, PaidLine
+from ibp_chain.types import AccountId, BlockNumber, Planck
+from ledger.pallets.multisig.types import Closing, Operation, OperationKey, Status
+from ledger.pallets.payouts import BatchStatus, PaidLine, Violation
 from ledger.state import State
 from multisig.bundle import Bundle
 from multisig.decode import Reading
+from multisig.errors import BundleRefused
 from multisig.statement import Line
 
 
@@ -27,10 +28,35 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One operation of the bundle's call, opened and perhaps closed."""
+
+    outcome: Outcome
+    opened: tuple[BlockNumber, int]
+    """Block and extrinsic: the timepoint."""
+    depositor: AccountId
+    deposit: Planck
+    signed: tuple[AccountId, ...]
+    """Who approved, in order, the executor last where it was executed."""
+    closed: BlockNumber | None
+    error: str | None
+    """Of the executed call, `Pallet.Error`."""
+
+    @property
+    def deposit_held(self) -> Planck:
+        """Reserved from the depositor; returned when the operation is closed, in any way."""
+        return self.deposit if self.outcome is Outcome.PENDING else Planck(0)
+
+
+@dataclass(frozen=True, slots=True)
 class LineResult:
+    """One line of the bundle's call, and what the ledger says of it."""
+
     line: Line
     paid: PaidLine | None
     """By this bundle's call; None where it was not, or by another."""
+    elsewhere: PaidLine | None
+    """By another call than this bundle's: it must not be paid again."""
 
     @property
     def as_stated(self) -> bool:
@@ -43,71 +69,97 @@ class Reconciliation:
     """What became of one bundle."""
 
     outcome: Outcome
-    attempts: int
-    """Operations with this call hash, the last of which is described here."""
+    """Of the last attempt."""
+    attempts: tuple[Attempt, ...]
     signed: tuple[AccountId, ...]
+    """In the last attempt."""
     missing: tuple[AccountId, ...]
-    """Signatories who have not approved; as many as the threshold lacks still have to."""
-    error: str | None
-    """Of the executed call, `Pallet.Error`."""
-    deposit_held: Planck
-    """Reserved from whoever opened the operation, until it is closed."""
+    """Signatories who have not; while it is pending, `lacking` of them still have to."""
+    lacking: int
     lines: tuple[LineResult, ...]
+    violations: tuple[Violation, ...]
+    """What the bundle's call did otherwise than its remark says, in any attempt."""
 
     @property
     def settled(self) -> bool:
-        """Paid, every line as stated."""
-        return self.outcome is Outcome.PAID and all(line.as_stated for line in self.lines)
+        """Every line paid as stated, by this call, once."""
+        return not self.violations and all(line.as_stated for line in self.lines)
 
 
 def reconcile(bundle: Bundle, reading: Reading, state: State) -> Reconciliation:
-    """What `state` knows of `bundle`, whose call reads as `reading`."""
-    account = ss58_decode(bundle.multisig.account, bundle.network.ss58_prefix)
-    signatories = bundle.multisig.account_ids(bundle.network)
+    """What `state` knows of `bundle`, whose call reads as `reading`.
+
+    Raises `BundleRefused` for a call that pays what the statement does not have.
+    """
+    account = bundle.multisig.account_id(bundle.network)
     mine: list[tuple[OperationKey, Operation]] = sorted(
         (key, operation)
         for key, operation in state.mirrors.multisig.operations.items()
         if key[:2] == (account, bundle.call_hash)
     )
-    last = mine[-1][1] if mine else None
-    signed = () if last is None else tuple(approval.who for approval in last.approvals)
+    attempts = tuple(_attempt(bundle, key, operation, state) for key, operation in mine)
+    last = attempts[-1] if attempts else None
+    signed = () if last is None else last.signed
+    pending = last is not None and last.outcome is Outcome.PENDING
+    signatories = bundle.multisig.account_ids(bundle.network)
+    batches = {key for key, b in state.payouts.batches.items() if b.call_hash == bundle.call_hash}
     return Reconciliation(
-        outcome=_outcome(bundle, last, state),
-        attempts=len(mine),
+        outcome=Outcome.UNSEEN if last is None else last.outcome,
+        attempts=attempts,
         signed=signed,
         missing=tuple(who for who in signatories if who not in signed),
-        error=None if last is None or last.closing is None else last.closing.error,
-        deposit_held=last.deposit if last and last.status is Status.OPEN else Planck(0),
-        lines=tuple(_line(bundle, key, state) for key in reading.lines),
+        lacking=bundle.multisig.threshold - len(signed) if pending else 0,
+        lines=_lines(bundle, reading.lines, state),
+        violations=tuple(
+            violation
+            for key, violation in sorted(state.payouts.violations.items())
+            if key[:2] in batches
+        ),
     )
 
 
-def _outcome(bundle: Bundle, operation: Operation | None, state: State) -> Outcome:
-    if operation is None:
-        return Outcome.UNSEEN
-    if operation.status is Status.OPEN:
+# --- Internals ----------------------------------------------------------------------
+
+
+def _attempt(bundle: Bundle, key: OperationKey, operation: Operation, state: State) -> Attempt:
+    closing = operation.closing
+    signed = [approval.who for approval in operation.approvals]
+    if operation.status is Status.EXECUTED and closing is not None and closing.by not in signed:
+        signed.append(closing.by)
+    return Attempt(
+        outcome=_outcome(bundle, operation.status, closing, state),
+        opened=(key[2], key[3]),
+        depositor=operation.depositor,
+        deposit=operation.deposit,
+        signed=tuple(signed),
+        closed=None if closing is None else closing.at.block,
+        error=None if closing is None else closing.error,
+    )
+
+
+def _outcome(bundle: Bundle, status: Status, closing: Closing | None, state: State) -> Outcome:
+    if closing is None:
         return Outcome.PENDING
-    if operation.status is Status.CANCELLED:
+    if status is Status.CANCELLED:
         return Outcome.CANCELLED
-    batches: list[Batch] = [
-        batch
-        for _, batch in sorted(state.payouts.batches.items())
-        if batch.call_hash == bundle.call_hash
-    ]
-    match batches[-1].status if batches else BatchStatus.FAILED:
-        case BatchStatus.PAID:
+    if closing.error is not None:
+        return Outcome.FAILED
+    for (block, _), batch in state.payouts.batches.items():
+        here = (block, batch.extrinsic) == closing.at and batch.call_hash == bundle.call_hash
+        if here and batch.status is BatchStatus.PAID:
             return Outcome.PAID
-        case BatchStatus.IRREGULAR:
-            return Outcome.IRREGULAR
-        case BatchStatus.FAILED:
-            return Outcome.FAILED
+    # also where the ledger recorded no batch: the multisig was the curators' no longer
+    return Outcome.IRREGULAR
 
 
-def _line(bundle: Bundle, key: tuple[str, str], state: State) -> LineResult:
+def _lines(bundle: Bundle, keys: Sequence[tuple[str, str]], state: State) -> tuple[LineResult, ...]:
     lines = {(line.member, line.item): line for line in bundle.statement.lines}
-    paid = state.payouts.paid.find((bundle.statement.period, *key))
-    if paid is not None:
-        batch = state.payouts.batches.find(paid.batch)
-        if batch is None or batch.call_hash != bundle.call_hash:
-            paid = None
-    return LineResult(lines[key], paid)
+    found = []
+    for key in keys:
+        if key not in lines:
+            raise BundleRefused([f"its call pays {'/'.join(key)}, its statement does not"])
+        paid = state.payouts.paid.find((bundle.statement.period, *key))
+        batch = None if paid is None else state.payouts.batches.find(paid.batch)
+        by_this = batch is not None and batch.call_hash == bundle.call_hash
+        found.append(LineResult(lines[key], paid if by_this else None, None if by_this else paid))
+    return tuple(found)

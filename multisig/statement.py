@@ -297,11 +297,8 @@ class _Month:
         if short := self._shortfall(record):
             return Reason.LOCK_FALLS_SHORT, short
         if not served:
-            return (
-                Reason.NOT_SERVED,
-                f"on no day with a standing report uptime was "
-                f"{self.rules.payout.served_day_ppm} ppm",
-            )
+            threshold = self.rules.payout.served_day_ppm
+            return Reason.NOT_SERVED, f"uptime was below {threshold} ppm on every day scored"
         return None, ""
 
     def _shortfall(self, record: MemberRecord) -> str | None:

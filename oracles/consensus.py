@@ -11,6 +11,7 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
+from ibp_chain.remark_bodies import Observe
 from ibp_chain.types import AccountId, Hash, Micros
 from oracles.errors import ObservationRefused, RowsError
 from oracles.layout import SLOTS, spread
@@ -29,6 +30,11 @@ class Commitment(NamedTuple):
     day: date
     root: Hash
     rows: int
+
+    @classmethod
+    def of(cls, body: Observe) -> "Commitment":
+        """What a checked `observe` commits its oracle to."""
+        return cls(body.oracle, date.fromisoformat(body.day), body.root, body.rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,10 +69,47 @@ def report(
     return signed
 
 
-def check_digest(digest: Digest, *, program: Hash, ss58_prefix: int) -> None:
-    """Raises `DigestRefused` unless its oracle signed `digest` for the programme `program`."""
+def check_digest(
+    digest: Digest,
+    *,
+    program: Hash,
+    ss58_prefix: int,
+    oracle: AccountId | None = None,
+    day: date | None = None,
+) -> None:
+    """Raises `DigestRefused` unless its oracle signed `digest` for the programme `program`.
+
+    Whoever asked one `oracle` for one `day` says so: another's or an older digest, however well
+    signed, is refused.
+    """
     who = f"{KINDS[type(digest)]} of {digest.day} by 0x{digest.oracle.hex()}"
     if digest.program != program:
         raise DigestRefused(f"{who}: of programme 0x{digest.program.hex()}, not 0x{program.hex()}")
+    if oracle not in (None, digest.oracle):
+        raise DigestRefused(f"{who}: asked for was oracle 0x{(oracle or b'').hex()}")
+    if day is not None and day.isoformat() != digest.day:
+        raise DigestRefused(f"{who}: asked for was {day}")
     if not verify_signature(digest.oracle, digest.sig, signing_digest(digest, ss58_prefix)):
         raise DigestRefused(f"{who}: the signature is not the oracle's")
+
+
+def check_chain(observations: Iterable[Observe], *, program: Hash, ss58_prefix: int) -> Hash:
+    """What the next observation must name as `previous`, after all of one oracle's, oldest first.
+
+    Raises `DigestRefused` for one that was left out, said again, put in another place, or is not
+    the oracle's. An equivocating second statement is no part of the chain.
+    """
+    previous, last = NO_PREVIOUS, None
+    for body in observations:
+        who = f"observe of {body.day} by 0x{body.oracle.hex()}"
+        if last is not None and body.oracle != last.oracle:
+            raise DigestRefused(f"{who}: in the chain of 0x{last.oracle.hex()}")
+        check_digest(body, program=program, ss58_prefix=ss58_prefix)
+        if body.previous != previous:
+            raise DigestRefused(
+                f"{who}: follows 0x{body.previous.hex()}, the one before is 0x{previous.hex()}"
+            )
+        if last is not None and body.day <= last.day:
+            raise DigestRefused(f"{who}: is not after {last.day}")
+        previous, last = signing_digest(body, ss58_prefix), body
+    return previous

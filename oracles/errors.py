@@ -2,7 +2,7 @@
 
 * InputError
   * SampleError            samples of another oracle or day, polled twice, or impossible
-  * RowsError              rows that cannot be a canonical set: out of order, twice, undecodable
+  * RowsError              no canonical set of rows: missing, undecodable, out of order, twice
   * ProofError             a proof or evidence document that is not of a known form
 * CheckFailed
   * RowsAltered            published rows are not those of their root

@@ -67,6 +67,14 @@ def prove_member(layout: Layout[R], rows: Sequence[R], member: str) -> tuple[Pro
     return proofs
 
 
+def prove_about(layout: Layout[R], rows: Sequence[R], key: tuple[Any, ...]) -> Proof:
+    """That canonical `rows` have the row about `key` (`layout.key`). Raises `ProofError`."""
+    for index, row in enumerate(rows):
+        if layout.key(row) == key:
+            return prove(layout, rows, index)
+    raise ProofError(f"no {layout.kind} row of this root is about {'/'.join(map(str, key))}")
+
+
 def verify(proof: Proof, *, root: Hash, size: int) -> Row:
     """The row that `proof` proves to be in the tree of `size` rows with `root`.
 

@@ -67,28 +67,31 @@ class Layout(Generic[R]):
         self._check_order(rows)
         return encode_compact(len(rows)) + b"".join(map(self.schema.encode, rows))
 
-    def unpack(self, data: bytes, *, root: Hash, size: int) -> tuple[R, ...]:
+    def unpack(self, data: bytes, *, root: Hash, size: int | None = None) -> tuple[R, ...]:
         """The rows that `data` publishes, checked against the digest's `root` and row count.
 
-        Raises `RowsAltered` when they are any others, and for truncated or undecodable bytes.
+        Raises `RowsError` for bytes that are no canonical rows of this layout, `RowsAltered` for
+        rows that are others than the digest's.
         """
         try:
-            rows, encoded = self._decode(data, size)
+            rows, encoded = self._decode(data)
             self._check_order(rows)
         except (DecodeError, RowsError) as error:
-            raise RowsAltered(f"rows of {self.kind} root 0x{root.hex()}: {error}") from error
+            raise RowsError(f"rows of {self.kind} root 0x{root.hex()}: {error}") from error
         if (found := tree_root(encoded)) != root:
             raise RowsAltered(
                 f"rows of {self.kind} root 0x{root.hex()}: they hash to 0x{found.hex()}"
             )
+        if size not in (None, len(rows)):
+            raise RowsAltered(
+                f"rows of {self.kind} root 0x{root.hex()}: {len(rows)} rows, the digest says {size}"
+            )
         return rows
 
-    def _decode(self, data: bytes, size: int) -> tuple[tuple[R, ...], list[bytes]]:
+    def _decode(self, data: bytes) -> tuple[tuple[R, ...], list[bytes]]:
         count, offset = decode_compact(data)
-        if count != size:
-            raise RowsError(f"{count} rows announced, the digest says {size}")
         rows, encoded = [], []
-        for _ in range(count):
+        for _ in range(count):  # ends with the input: every row takes some of it
             row, end = self.schema.decode_at(data, offset)
             rows.append(row)
             encoded.append(data[offset:end])

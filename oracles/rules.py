@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from ibp_chain.errors import ConfigError
 from ibp_chain.types import Micros, Ppm
+from ledger.program.rules import SlaTable
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -66,6 +67,20 @@ class SlaRules:
                 raise ConfigError(f"SLA rules: {name} is {getattr(self, name)}, below {bound}")
         if self.clean_day_known > 1_000_000:
             raise ConfigError(f"SLA rules: clean_day_known of {self.clean_day_known} ppm is over 1")
+
+
+def sla_rules(table: SlaTable) -> SlaRules:
+    """The scoring parameters of a rules file's `[sla]`."""
+    return SlaRules(
+        slow_at=Micros(table.slow_at_us),
+        slots_per_charge=table.slots_per_charge,
+        failed_charge=table.failed_charge,
+        slow_charge=table.slow_charge,
+        clean_day=table.clean_day,
+        clean_day_known=Ppm(table.clean_day_known_ppm),
+        chain_fault_members=table.chain_fault_members,
+        window=ChargeWindow(table.window),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from rich.table import Table
 from ibp_chain.accounts import ss58_encode
 from ibp_chain.cli.output import hex_, row, table
 from ibp_chain.networks import Network
-from ibp_chain.types import AccountId, RelayBlockNumber
-from ledger.locks import AccountLocks, Cover, CoverKind, Promise
+from ibp_chain.types import AccountId, BlockNumber, RelayBlockNumber
+from ledger.locks import AccountLocks, ClassLock, Cover, CoverKind, Promise
+from ledger.pallets.conviction_voting import Ongoing
 from ledger.pallets.membership import MemberRecord
 from ledger.pallets.multisig.types import Operation, OperationKey, Status
-from ledger.pallets.payouts import Batch, BatchKey, PaidKey, PaidLine
+from ledger.pallets.payouts import Batch, BatchKey, PaidKey, PaidLine, Violation
 from ledger.pallets.scores import DigestKind, Equivocation, Standing, day_date
 from ledger.remark_routing import Refused
 
@@ -78,6 +79,61 @@ def _kept(promise: Promise) -> str:
     if not promise.kept:
         return "short by " + ("all" if not promise.covered else "part")
     return "kept by delegation" if promise.by_delegation_only else "kept"
+
+
+def class_locks_table(held: AccountLocks, network: Network, now_ms: int) -> Table:
+    """What is locked in each class, what holds it, and what would remain."""
+    view = table(
+        f"{ss58_encode(held.account, network.ss58_prefix)} at block {held.now:,}",
+        "class", "locked", "after unlock", "required now", "held by", "until",
+        right=("locked", "after unlock", "required now"),
+    )  # fmt: skip
+    for lock in held.classes:
+        amounts = (lock.amount, lock.after_unlock, lock.required_now)
+        reasons = _reasons(lock, network, held.now, now_ms) or [("-", "-")]
+        for index, (reason, until) in enumerate(reasons):
+            shown = [network.format(amount) for amount in amounts] if index == 0 else ["", "", ""]
+            row(view, lock.class_ if index == 0 else "", *shown, reason, until)
+    total = (held.actual, held.after_unlock, held.required_now)
+    row(view, "all", *(network.format(amount) for amount in total), "locks overlap", "")
+    return view
+
+
+def _reasons(
+    lock: ClassLock, network: Network, now: RelayBlockNumber, now_ms: int
+) -> list[tuple[str, str]]:
+    """What holds a class, and until when."""
+    reasons = []
+    for vote in lock.votes:
+        state = "ongoing" if isinstance(vote.status, Ongoing) else "ended"
+        until = "-" if vote.until is None else block_time(network, vote.until, now, now_ms)
+        amount = network.format(vote.vote.balance)
+        reasons.append((f"vote of {amount} on {state} referendum {vote.poll}", until))
+    if lock.prior.amount:
+        until = block_time(network, lock.prior.until, now, now_ms)
+        reasons.append((f"prior lock of {network.format(lock.prior.amount)}", until))
+    if lock.delegation is not None:
+        target = short(lock.delegation.target, network)
+        amount = network.format(lock.delegation.balance)
+        reasons.append((f"delegation of {amount} to {target}", "-"))
+    return reasons
+
+
+def promise_line(kept: Promise, network: Network) -> str:
+    """Whether the members' promise is kept, in a sentence."""
+    covered, required = network.format(kept.covered), network.format(kept.required)
+    return f"At Locked6x: {covered} of {required} required: {_kept(kept)}."
+
+
+def violations_table(
+    found: Mapping[tuple[BlockNumber, int, int], Violation], network: Network
+) -> Table:
+    view = table("Lines paid in another way than said", "block", "line", "what", "payee", "amount")
+    for (block, _, line), violation in sorted(found.items()):
+        payee = "-" if violation.payee is None else short(violation.payee, network)
+        code = violation.code.name.lower()
+        row(view, block, line, code, payee, network.format(violation.amount))
+    return view
 
 
 def standing_table(standing: Mapping[int, Standing], network: Network) -> Table:

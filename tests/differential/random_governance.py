@@ -182,6 +182,10 @@ class Dice:
 
     def extrinsic(self, rooted_percent: int) -> tuple[Signer, Call]:
         """A random extrinsic: as often as told one that gets to root in the end."""
+        if self.operations and self.chance(20):
+            operation = self.random.choice(self.operations)
+            signer = self.random.choice(operation.signatories)
+            return signer, self._go_on(signer.account, operation)
         if self.sudo is not None and self.chance(rooted_percent):
             return self._reaching(self.sudo, self.call("Sudo", "sudo", call=self.rooted()))
         signer = self.random.choice(self.voters)
@@ -270,7 +274,8 @@ class Dice:
             "other_signatories": self._others(operation.signatories, who),
             "call_hash": operation.call.hash,
         }
-        name = self.random.choices(("approval", "cancel_as_multi", "poke_deposit"), (8, 1, 1))[0]
+        weights = (2, 3, 3) if who == operation.depositor else (8, 1, 1)
+        name = self.random.choices(("approval", "cancel_as_multi", "poke_deposit"), weights)[0]
         if name == "cancel_as_multi":
             return self.call("Multisig", name, **args, timepoint=operation.timepoint)
         if name == "poke_deposit" and self.runtime.has_call("Multisig", name):
@@ -323,4 +328,6 @@ class Dice:
         if self.chance(30) and self.runtime.has_call("Utility", "dispatch_as_fallible"):
             name = "dispatch_as_fallible"
         who = self.random.choice(self.accounts)
-        return self.call("Utility", name, as_origin=("system", ("Signed", who)), call=self.voting(who))
+        return self.call(
+            "Utility", name, as_origin=("system", ("Signed", who)), call=self.voting(who)
+        )

@@ -1,0 +1,106 @@
+"""The ledger that a command reads: from a database, or from an archive as of any block."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ibp_chain.accounts import ss58_decode
+from ibp_chain.archive import ArchiveSource
+from ibp_chain.cli.output import progress
+from ibp_chain.errors import ConfigError, InputError
+from ibp_chain.networks import Network, network_of_spec
+from ibp_chain.runtime import Runtime
+from ibp_chain.runtimes import runtimes
+from ibp_chain.source import BlockSource
+from ibp_chain.types import AccountId, BlockNumber, Hash
+from ledger.mirrors import Constants
+from ledger.replay import apply_block
+from ledger.state import State
+from ledger.store import Store
+
+DEFAULT_DB = "sqlite:///ledger.db"
+DbOption = Annotated[str, typer.Option("--db", help="Database URL of the ledger.")]
+ArchiveOption = Annotated[
+    Path | None, typer.Option("--archive", help="Read an archive instead of the database.")
+]
+AtOption = Annotated[
+    int | None, typer.Option("--at", min=1, help="As of this block; needs --archive.")
+]
+CuratorsOption = Annotated[
+    str | None,
+    typer.Option("--curators", help="Address of the multisig that must have founded the ledger."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A ledger at a block."""
+
+    state: State
+    runtime: Runtime
+    """Of the head's block."""
+    metadata_v14: bytes
+    genesis_hash: Hash
+    timestamp_ms: int
+    """The head's own time."""
+
+    @property
+    def network(self) -> Network:
+        return self.state.network
+
+    @property
+    def constants(self) -> Constants:
+        return Constants.of(self.runtime)
+
+
+def open_ledger(db: str, archive: Path | None, at: int | None) -> Opened:
+    """Raises `ConfigError` where there is none, and as replaying does."""
+    if archive is not None:
+        return _from_archive(archive, at)
+    if at is not None:
+        raise ConfigError("--at needs --archive: a database knows its last block only")
+    with Store(db) as store:
+        head = store.last_block()
+        spec_version = store.spec_version()
+        return Opened(
+            store.load_state(),
+            Runtime.from_metadata(store.metadata(spec_version)),
+            store.metadata_v14(spec_version),
+            store.identity.genesis_hash,
+            head.timestamp_ms,
+        )
+
+
+def network_of(source: BlockSource) -> Network:
+    """The network whose runtime the source's newest blocks have. Raises `ConfigError`."""
+    head = source.head().number
+    last = next(iter(source.blocks(head, head)), None)
+    if last is None:
+        raise InputError("there is no finalised block to read yet: wait for one")
+    return network_of_spec(runtimes(source)(last.spec_version).spec_name)
+
+
+def curators_account(text: str | None, network: Network) -> AccountId | None:
+    """Raises `AddressError`."""
+    return None if text is None else ss58_decode(text, network.ss58_prefix)
+
+
+def _from_archive(folder: Path, at: int | None) -> Opened:
+    source = ArchiveSource(folder)
+    runtime_of, last = runtimes(source), BlockNumber(source.head().number if at is None else at)
+    state, block, timestamp_ms = State(network_of(source)), None, 0
+    with progress("replaying", None) as tick:
+        for done, block in enumerate(source.blocks(source.first(), last), 1):
+            timestamp_ms = apply_block(state, block, runtime_of(block.spec_version)).timestamp_ms
+            tick(done)
+    if block is None:
+        raise InputError(f"{folder} has no blocks up to {last}")
+    return Opened(
+        state,
+        runtime_of(block.spec_version),
+        source.metadata_v14(block.spec_version),
+        source.genesis_hash,
+        timestamp_ms,
+    )

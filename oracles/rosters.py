@@ -1,0 +1,67 @@
+"""Roster files: who is measured on what, as TOML that people write and compare.
+
+version = 1
+
+[[services]]
+id = "polkadot"
+chain = "polkadot"
+milestone = 3
+
+[assigned]
+gatotech = ["polkadot"]
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ibp_chain.errors import ConfigError
+from oracles.files import read_bounded
+from oracles.rules import Roster, Service
+
+_MAX_SIZE = 1 << 20
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _ServiceTable(_Table):
+    id: str
+    chain: str
+    milestone: int
+
+
+class _RosterFile(_Table):
+    version: Literal[1]
+    services: Annotated[list[_ServiceTable], Field(min_length=1)]
+    assigned: dict[str, list[str]]
+
+
+def parse_roster(raw: bytes, where: str) -> Roster:
+    """The roster in `raw`. Raises `ConfigError` naming `where` and what is wrong."""
+    try:
+        file = _RosterFile.model_validate(tomllib.loads(raw.decode()))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{where}: not TOML: {error}") from error
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        field = ".".join(map(str, problem["loc"]))
+        raise ConfigError(f"{where}: {field}: {problem['msg']}") from error
+    for member, services in file.assigned.items():
+        if len(set(services)) != len(services):
+            raise ConfigError(f"{where}: {member} is assigned a service twice")
+    try:
+        return Roster(
+            tuple(Service(s.id, s.chain, s.milestone) for s in file.services),
+            {member: frozenset(services) for member, services in file.assigned.items()},
+        )
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def load_roster(path: Path) -> Roster:
+    """The roster file at `path`. Raises `ConfigError`."""
+    return parse_roster(read_bounded(path, _MAX_SIZE, ConfigError), str(path))
