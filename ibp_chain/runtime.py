@@ -1,501 +1,271 @@
-"""PLACEHOLDER by the lead until helper SCALE lands its compiled version: same API, slow. SCALE helper: overwrite this file and delete fallback_metadata.py."""
+"""One runtime's view of bytes: what its metadata says of extrinsics, events, calls and storage.
 
-from __future__ import annotations
+Pure. Values have the shapes of `ibp_chain.scale.values`; names are the metadata's own.
+"""
 
-# mypy: ignore-errors
-# ruff: noqa
-import difflib
-import sys
-from hashlib import blake2b
-from typing import Any, Callable, Mapping
-import xxhash
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any, NoReturn
 
-import ibp_chain.fallback_metadata as M
 from ibp_chain.blocks import EventRecord, Extrinsic, Phase, blake2_256
 from ibp_chain.errors import DecodeError, InputError
-from ibp_chain.scale.primitives import decode_compact, encode_compact
+from ibp_chain.scale import metadata as md
+from ibp_chain.scale.decoder import Decoder, Decoders
+from ibp_chain.scale.encoder import Encoders
+from ibp_chain.scale.hashers import HASH, PREFIX_SIZE, twox_128
+from ibp_chain.scale.input import Input
 from ibp_chain.scale.values import Call
+from ibp_chain.types import AccountId, Hash, SpecVersion
 
-INT = {f"{s}{n}": (n // 8, s == "i") for s in "ui" for n in (8, 16, 32, 64, 128, 256)}
-Dec = Callable[[bytes, int], tuple[Any, int]]
-Enc = Callable[[Any], bytes]
-
-
-class Registry:
-    def __init__(self, md):
-        self.md = md
-        self.t = md.types
-        self.d = {}
-        self.e = {}
-        self.call_type = md.extrinsic.call
-
-    def dec(self, tid) -> Dec:
-        if tid not in self.d:
-            self.d[tid] = lambda b, p: self.d[tid](b, p)  # for recursion
-            fn = self._dec(tid)
-            self.d[tid] = fn
-        return self.d[tid]
-
-    def is_option(self, tid):
-        return self.t[tid].path == ("Option",)
-
-    def _dec(self, tid) -> Dec:
-        ty = self.t[tid]
-        df = ty.definition
-        if tid == self.call_type:
-            return self._dec_call(df)
-        match df:
-            case M.Primitive(name):
-                if name in INT:
-                    size, signed = INT[name]
-
-                    def f(b, p):
-                        q = p + size
-                        if q > len(b):
-                            raise DecodeError(f"{name} expected, input ends", p)
-                        return int.from_bytes(b[p:q], "little", signed=signed), q
-
-                    return f
-                if name == "bool":
-
-                    def f(b, p):
-                        if p >= len(b) or b[p] > 1:
-                            raise DecodeError("bool expected", p)
-                        return b[p] == 1, p + 1
-
-                    return f
-                if name == "str":
-
-                    def f(b, p):
-                        n, q = decode_compact(b, p)
-                        if q + n > len(b):
-                            raise DecodeError("str runs past the end", p)
-                        try:
-                            return b[q : q + n].decode(), q + n
-                        except UnicodeDecodeError as e:
-                            raise DecodeError("no UTF-8", p) from e
-
-                    return f
-
-                def f(b, p):
-                    if p + 4 > len(b):
-                        raise DecodeError("char expected", p)
-                    try:
-                        return chr(int.from_bytes(b[p : p + 4], "little")), p + 4
-                    except (ValueError, OverflowError) as e:
-                        raise DecodeError("no char", p) from e
-
-                return f
-            case M.Compact():
-                return decode_compact
-            case M.Composite(fields):
-                return self._fields(fields)
-            case M.Tuple(types):
-                return self._tuple([self.dec(x) for x in types])
-            case M.Array(n, inner):
-                if self.t[inner].definition == M.Primitive("u8"):
-
-                    def f(b, p):
-                        if p + n > len(b):
-                            raise DecodeError(f"{n} bytes expected", p)
-                        return b[p : p + n], p + n
-
-                    return f
-                d = self.dec(inner)
-
-                def f(b, p):
-                    out = []
-                    for _ in range(n):
-                        v, p = d(b, p)
-                        out.append(v)
-                    return out, p
-
-                return f
-            case M.Sequence(inner):
-                if self.t[inner].definition == M.Primitive("u8"):
-
-                    def f(b, p):
-                        n, q = decode_compact(b, p)
-                        if q + n > len(b):
-                            raise DecodeError(f"{n} bytes expected", p)
-                        return b[q : q + n], q + n
-
-                    return f
-                d = self.dec(inner)
-
-                def f(b, p):
-                    n, q = decode_compact(b, p)
-                    if n > max(len(b) - q, 0) and n > 1 << 16:
-                        raise DecodeError(f"{n} elements announced", p)
-                    out = []
-                    for _ in range(n):
-                        v, q = d(b, q)
-                        out.append(v)
-                    return out, q
-
-                return f
-            case M.BitSequence():
-
-                def f(b, p):
-                    n, q = decode_compact(b, p)
-                    k = (n + 7) // 8
-                    if q + k > len(b):
-                        raise DecodeError("bits expected", p)
-                    return (n, b[q : q + k]), q + k
-
-                return f
-            case M.VariantDef(variants):
-                if ty.path == ("Option",):
-                    some = next(v for v in variants if v.name == "Some").fields[0].type
-                    d = self.dec(some)
-                    nested = self.is_option(some)
-
-                    def f(b, p):
-                        if p >= len(b) or b[p] > 1:
-                            raise DecodeError("option expected", p)
-                        if not b[p]:
-                            return None, p + 1
-                        v, q = d(b, p + 1)
-                        return (("Some", v) if nested else v), q
-
-                    return f
-                plain = all(not v.fields for v in variants)
-                tbl = {v.index: (v.name, self._fields(v.fields)) for v in variants}
-                name = "::".join(ty.path)
-
-                def f(b, p):
-                    if p >= len(b):
-                        raise DecodeError(f"{name} expected, input ends", p)
-                    ent = tbl.get(b[p])
-                    if ent is None:
-                        raise DecodeError(f"{name} has no variant {b[p]}", p)
-                    if plain:
-                        return ent[0], p + 1
-                    v, q = ent[1](b, p + 1)
-                    return (ent[0], v), q
-
-                return f
-        raise AssertionError(df)
-
-    def _tuple(self, ds):
-        if len(ds) == 1:
-            return ds[0]
-
-        def f(b, p):
-            out = []
-            for d in ds:
-                v, p = d(b, p)
-                out.append(v)
-            return tuple(out), p
-
-        return f
-
-    def _fields(self, fields):
-        ds = [self.dec(x.type) for x in fields]
-        if fields and fields[0].name is not None:
-            names = [x.name for x in fields]
-
-            def f(b, p):
-                out = {}
-                for n, d in zip(names, ds):
-                    out[n], p = d(b, p)
-                return out, p
-
-            return f
-        return self._tuple(ds)
-
-    def _dec_call(self, df):
-        tbl = {}
-        for v in df.variants:
-            inner = self.t[v.fields[0].type].definition
-            for c in inner.variants:
-                tbl[v.index, c.index] = (
-                    v.name,
-                    c.name,
-                    [x.name for x in c.fields],
-                    [self.dec(x.type) for x in c.fields],
-                )
-
-        def f(b, p):
-            if p + 2 > len(b):
-                raise DecodeError("call expected, input ends", p)
-            ent = tbl.get((b[p], b[p + 1]))
-            if ent is None:
-                raise DecodeError(f"no call {b[p]}.{b[p + 1]} in this runtime", p)
-            q = p + 2
-            args = {}
-            for n, d in zip(ent[2], ent[3]):
-                args[n], q = d(b, q)
-            return Call(ent[0], ent[1], args, b, p, q), q
-
-        return f
-
-    # --- encode
-    def enc(self, tid) -> Enc:
-        if tid not in self.e:
-            self.e[tid] = lambda v: self.e[tid](v)
-            self.e[tid] = self._enc(tid)
-        return self.e[tid]
-
-    def _enc(self, tid) -> Enc:
-        ty = self.t[tid]
-        df = ty.definition
-        if tid == self.call_type:
-
-            def f(v):
-                if not isinstance(v, Call):
-                    raise InputError("a Call is expected")
-                return v.data
-
-            return f
-        match df:
-            case M.Primitive(name):
-                if name in INT:
-                    size, signed = INT[name]
-
-                    def f(v):
-                        try:
-                            return int(v).to_bytes(size, "little", signed=signed)
-                        except OverflowError as e:
-                            raise InputError(f"{v} does not fit {name}") from e
-
-                    return f
-                if name == "bool":
-                    return lambda v: b"\1" if v else b"\0"
-                if name == "str":
-                    return lambda v: encode_compact(len(v.encode())) + v.encode()
-                return lambda v: ord(v).to_bytes(4, "little")
-            case M.Compact():
-                return encode_compact
-            case M.Composite(fields):
-                return self._efields(fields)
-            case M.Tuple(types):
-                return self._etuple([self.enc(x) for x in types])
-            case M.Array(n, inner):
-                if self.t[inner].definition == M.Primitive("u8"):
-
-                    def f(v):
-                        if len(v) != n:
-                            raise InputError(f"{n} bytes expected, not {len(v)}")
-                        return bytes(v)
-
-                    return f
-                e = self.enc(inner)
-                return lambda v: b"".join(map(e, v))
-            case M.Sequence(inner):
-                if self.t[inner].definition == M.Primitive("u8"):
-                    return lambda v: encode_compact(len(v)) + bytes(v)
-                e = self.enc(inner)
-                return lambda v: encode_compact(len(v)) + b"".join(map(e, v))
-            case M.BitSequence():
-                return lambda v: encode_compact(v[0]) + v[1]
-            case M.VariantDef(variants):
-                if ty.path == ("Option",):
-                    some = next(v for v in variants if v.name == "Some").fields[0].type
-                    e = self.enc(some)
-                    nested = self.is_option(some)
-                    return lambda v: b"\0" if v is None else b"\1" + e(v[1] if nested else v)
-                tbl = {v.name: (v.index, self._efields(v.fields)) for v in variants}
-                plain = all(not v.fields for v in variants)
-                name = "::".join(ty.path)
-
-                def f(v):
-                    n, payload = (v, ()) if plain or isinstance(v, str) else v
-                    if n not in tbl:
-                        raise InputError(f"{name} has no variant {n!r}")
-                    i, e = tbl[n]
-                    return bytes((i,)) + e(payload)
-
-                return f
-        raise AssertionError(df)
-
-    def _etuple(self, es):
-        if len(es) == 1:
-            return es[0]
-        return lambda v: b"".join(e(x) for e, x in zip(es, v, strict=True))
-
-    def _efields(self, fields):
-        es = [self.enc(x.type) for x in fields]
-        if fields and fields[0].name is not None:
-            names = [x.name for x in fields]
-
-            def f(v):
-                if not isinstance(v, Mapping) or set(v) != set(names):
-                    raise InputError(f"fields {names} are expected, not {v!r}")
-                return b"".join(e(v[n]) for n, e in zip(names, es))
-
-            return f
-        return self._etuple(es)
+HASH_SIZE = 32
+_VERSION_MASK = 0b0011_1111
 
 
-HASH = {
-    "Blake2_128": lambda k: blake2b(k, digest_size=16).digest(),
-    "Blake2_256": lambda k: blake2b(k, digest_size=32).digest(),
-    "Blake2_128Concat": lambda k: blake2b(k, digest_size=16).digest() + k,
-    "Twox128": lambda k: twox(k, 2),
-    "Twox256": lambda k: twox(k, 4),
-    "Twox64Concat": lambda k: twox(k, 1) + k,
-    "Identity": lambda k: k,
-}
+class _Preamble(IntEnum):
+    """`sp_runtime::generic::Preamble`: the upper two bits of an extrinsic's version byte."""
 
-
-def twox(k, n):
-    return b"".join(xxhash.xxh64_intdigest(k, s).to_bytes(8, "little") for s in range(n))
+    BARE = 0b00
+    GENERAL = 0b01
+    SIGNED = 0b10
 
 
 class Runtime:
-    def __init__(self, raw):
-        self.metadata_hash = blake2_256(raw)
-        self.md = md = M.read_metadata(raw)
-        self.r = Registry(md)
-        v = self.constant("System", "Version")
-        self.spec_name, self.spec_version, self.transaction_version = (
-            v["spec_name"],
-            v["spec_version"],
-            v["transaction_version"],
-        )
-        x = md.extrinsic
-        self._addr = self.r.dec(x.address)
-        self._sig = self.r.dec(x.signature)
-        self._exts = [(e.identifier, self.r.dec(e.type)) for e in x.extensions]
-        self._call = self.r.dec(x.call)
-        self._events = {}
-        for p in md.pallets.values():
-            if p.event is not None:
-                for v in md.types[p.event].definition.variants:
-                    self._events[p.index, v.index] = (p.name, v.name, self.r._fields(v.fields))
+    """Decodes and encodes for one spec version. Raises `DecodeError` for metadata it cannot use."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.metadata_hash: Hash = blake2_256(raw)
+        self.metadata = md.read_metadata(raw)
+        self._decoders, self._encoders = Decoders(self.metadata), Encoders(self.metadata)
+        self._events = self._event_table()
+        version = self.constant("System", "Version")
+        self.spec_name: str = version["spec_name"]
+        self.spec_version = SpecVersion(version["spec_version"])
+        self.transaction_version: int = version["transaction_version"]
 
     @classmethod
-    def from_metadata(cls, raw):
+    def from_metadata(cls, raw: bytes) -> "Runtime":
+        """From SCALE metadata V14, V15 or V16, magic first."""
         return cls(raw)
 
-    def _pallet(self, name):
-        if name not in self.md.pallets:
-            raise InputError(f"no pallet {name}")
-        return self.md.pallets[name]
+    # --- extrinsics and calls ---
 
-    def has_pallet(self, n):
-        return n in self.md.pallets
+    def decode_extrinsic(self, raw: bytes) -> Extrinsic:
+        """One extrinsic of a block's body, with its length prefix. Raises `DecodeError`."""
+        source = Input(raw)
+        length = source.compact()
+        if length != len(raw) - source.at:
+            raise DecodeError(f"{length} bytes announced, {len(raw) - source.at} left", 0)
+        signer: AccountId | None = None
+        extensions: dict[str, Any] = {}
+        start, preamble = source.at, source.u8()
+        match preamble >> 6, preamble & _VERSION_MASK:
+            case (_Preamble.BARE, 4 | 5):
+                pass
+            case (_Preamble.SIGNED, 4):
+                signer = self._signer(source)
+                extensions = self._extensions(source, 0)
+            case (_Preamble.GENERAL, 5):
+                extensions = self._extensions(source, source.u8())
+            case _:
+                raise DecodeError(f"extrinsic version {preamble:#04x} is unknown", start)
+        call = self._call(source)
+        source.end()
+        return Extrinsic(raw, signer, extensions, call)
 
-    def constant(self, pallet, name):
-        c = self._pallet(pallet).constants[name]
-        return self.r.dec(c.type)(c.value, 0)[0]
+    def decode_call(self, raw: bytes) -> Call:
+        """A whole call. Raises `DecodeError`."""
+        source = Input(raw)
+        call = self._call(source)
+        source.end()
+        return call
 
-    def decode_extrinsic(self, raw):
-        n, p = decode_compact(raw, 0)
-        if p + n != len(raw):
-            raise DecodeError("length prefix differs", 0)
-        ver = raw[p]
-        p += 1
-        signer, exts = None, {}
-        if ver == 0x84:
-            a, p = self._addr(raw, p)
-            _, p = self._sig(raw, p)
-            for name, d in self._exts:
-                exts[name], p = d(raw, p)
-            signer = a[1] if isinstance(a, tuple) and a[0] == "Id" else None
-        elif ver == 0x45:
-            p += 1
-            for name, d in self._exts:
-                exts[name], p = d(raw, p)
-        elif ver not in (4, 5):
-            raise DecodeError(f"extrinsic version {ver:#x}", p - 1)
-        c, p = self._call(raw, p)
-        if p != len(raw):
-            raise DecodeError("trailing bytes", p)
-        return Extrinsic(raw, signer, exts, c)
+    def encode_call(self, pallet: str, name: str, args: Mapping[str, Any]) -> bytes:
+        """Raises `InputError` for an unknown call, and for arguments that are not its own."""
+        found = self._pallet(pallet)
+        for variant in md.variants_of(self.metadata, found.calls):
+            if variant.name == name:
+                arguments = self._encoders.fields(variant.fields)
+                return bytes((found.index, variant.index)) + arguments(args or ())
+        raise InputError(f"{self} has no call {pallet}.{name}")
 
-    def decode_events(self, raw, *, pallets=None):
-        n, p = decode_compact(raw, 0)
-        out = []
-        for i in range(n):
-            ph = raw[p]
-            p += 1
-            x = None
-            if ph == 0:
-                x = int.from_bytes(raw[p : p + 4], "little")
-                p += 4
-            ent = self._events.get((raw[p], raw[p + 1]))
-            if ent is None:
-                raise DecodeError("unknown event", p)
-            v, p = ent[2](raw, p + 2)
-            k, p = decode_compact(raw, p)
-            topics = tuple(raw[p + 32 * j : p + 32 * j + 32] for j in range(k))
-            p += 32 * k
-            if pallets is None or ent[0] in pallets:
-                out.append(EventRecord(i, Phase(ph), x, ent[0], ent[1], v, topics))
-        if p != len(raw):
-            raise DecodeError("trailing", p)
-        return tuple(out)
-
-    def decode_call(self, raw):
-        c, p = self._call(raw, 0)
-        if p != len(raw):
-            raise DecodeError("trailing bytes", p)
-        return c
-
-    def encode_call(self, pallet, name, args):
-        p = self._pallet(pallet)
-        for v in self.md.types[p.calls].definition.variants:
-            if v.name == name:
-                return (
-                    bytes((p.index, v.index)) + self.r._efields(v.fields)(args)
-                    if v.fields
-                    else bytes((p.index, v.index))
-                )
-        raise InputError(f"{pallet} has no call {name}")
-
-    def call(self, pallet, name, args):
+    def call(self, pallet: str, name: str, args: Mapping[str, Any]) -> Call:
+        """`encode_call`, decoded: to be an argument of another call."""
         return self.decode_call(self.encode_call(pallet, name, args))
 
-    def storage_prefix(self, pallet, entry):
-        return twox(self._pallet(pallet).storage_prefix.encode(), 2) + twox(entry.encode(), 2)
+    # --- events ---
 
-    def storage_key(self, pallet, entry, *keys):
-        e = self._pallet(pallet).storage[entry]
-        k = self.storage_prefix(pallet, entry)
-        if e.key is None:
-            return k
-        types = [e.key] if len(e.hashers) == 1 else list(self.md.types[e.key].definition.types)
-        return k + b"".join(HASH[h](self.r.enc(t)(v)) for h, t, v in zip(e.hashers, types, keys))
+    def decode_events(
+        self, raw: bytes, *, pallets: frozenset[str] | None = None
+    ) -> tuple[EventRecord, ...]:
+        """The value of `System.Events`; of `pallets` only, where given. Raises `DecodeError`."""
+        source, records = Input(raw), []
+        for position in range(source.count()):
+            record = self._event(source, position)
+            if pallets is None or record.pallet in pallets:
+                records.append(record)
+        source.end()
+        return tuple(records)
 
-    def decode_storage(self, pallet, entry, raw):
-        v, p = self.r.dec(self._pallet(pallet).storage[entry].value)(raw, 0)
-        if p != len(raw):
-            raise DecodeError("trailing bytes", p)
-        return v
+    # --- storage ---
 
-    def error_name(self, e):
-        if isinstance(e, str):
-            return e
-        k, v = e
-        if k == "Module":
-            for p in self.md.pallets.values():
-                if p.index == v["index"]:
-                    for x in self.md.types[p.error].definition.variants:
-                        if x.index == v["error"][0]:
-                            return f"{p.name}.{x.name}"
-        return f"{k}.{v}" if isinstance(v, str) else k
+    def storage_prefix(self, pallet: str, entry: str) -> bytes:
+        """The 32 bytes that every key of a storage item begins with."""
+        found = self._pallet(pallet)
+        name = self._entry(pallet, entry).name
+        return twox_128(found.storage_prefix.encode()) + twox_128(name.encode())
 
-    def _variants(self, tid):
-        return {} if tid is None else {v.name for v in self.md.types[tid].definition.variants}
+    def storage_key(self, pallet: str, entry: str, *keys: Any) -> bytes:
+        """The key of an item; of the prefix over the first keys where not all are given."""
+        found = self._entry(pallet, entry)
+        types = self._key_types(found)
+        if len(keys) > len(types):
+            raise InputError(f"{pallet}.{entry} has {len(types)} keys, {len(keys)} are given")
+        return self.storage_prefix(pallet, entry) + b"".join(
+            HASH[hasher](self._encoders.of(type_id)(key))
+            for hasher, type_id, key in zip(found.hashers, types, keys, strict=False)
+        )
 
-    def has_call(self, pallet, name):
-        return self.has_pallet(pallet) and name in self._variants(self._pallet(pallet).calls)
+    def decode_storage_key(self, pallet: str, entry: str, raw: bytes) -> tuple[Any, ...]:
+        """The keys in a full storage key. Raises `InputError` where only their hash is in it."""
+        found, source = (
+            self._entry(pallet, entry),
+            Input(raw, at=len(self.storage_prefix(pallet, entry))),
+        )
+        keys = []
+        for hasher, type_id in zip(found.hashers, self._key_types(found), strict=True):
+            if hasher not in PREFIX_SIZE:
+                raise InputError(f"{pallet}.{entry}: {hasher} does not keep the key")
+            source.take(PREFIX_SIZE[hasher])
+            keys.append(self._decoders.of(type_id)(source))
+        source.end()
+        return tuple(keys)
 
-    def has_event(self, pallet, name):
-        return self.has_pallet(pallet) and name in self._variants(self._pallet(pallet).event)
+    def decode_storage(self, pallet: str, entry: str, raw: bytes) -> Any:
+        """The value of an item. Raises `DecodeError`."""
+        return self._whole(self._entry(pallet, entry).value, raw)
 
-    def encode_storage(self, pallet, entry, value):
-        return self.r.enc(self._pallet(pallet).storage[entry].value)(value)
+    def encode_storage(self, pallet: str, entry: str, value: Any) -> bytes:
+        """The bytes of an item's value. Raises `InputError`."""
+        return self._encoders.of(self._entry(pallet, entry).value)(value)
 
-    def decode_storage_key(self, pallet, entry, raw):
-        e = self._pallet(pallet).storage[entry]
-        p = 32
-        out = []
-        types = [e.key] if len(e.hashers) == 1 else list(self.md.types[e.key].definition.types)
-        for h, t in zip(e.hashers, types):
-            p += {"Blake2_128Concat": 16, "Twox64Concat": 8, "Identity": 0}[h]
-            v, p = self.r.dec(t)(raw, p)
-            out.append(v)
-        return tuple(out)
+    # --- what there is ---
+
+    def constant(self, pallet: str, name: str) -> Any:
+        """A pallet's constant, decoded. Raises `InputError` for one that is not there."""
+        found = self._pallet(pallet).constants.get(name)
+        if found is None:
+            raise InputError(f"{self} has no constant {pallet}.{name}")
+        return self._whole(found.type, found.value)
+
+    def has_pallet(self, pallet: str) -> bool:
+        return pallet in self.metadata.pallets
+
+    def has_call(self, pallet: str, name: str) -> bool:
+        found = self.metadata.pallets.get(pallet)
+        return found is not None and self._has(found.calls, name)
+
+    def has_event(self, pallet: str, name: str) -> bool:
+        found = self.metadata.pallets.get(pallet)
+        return found is not None and self._has(found.events, name)
+
+    def error_name(self, error: Any) -> str:
+        """A decoded `DispatchError` as `Pallet.Error`, or the name of its kind."""
+        match error:
+            case str(kind):
+                return kind
+            case ("Module", {"index": int(index), "error": bytes(code)}):
+                return self._module_error(index, code[0])
+            case ("Module", {"index": int(index), "error": int(code)}):  # before `[u8; 4]`
+                return self._module_error(index, code)
+            case (str(kind), str(detail)):
+                return f"{kind}.{detail}"
+            case (str(kind), _):
+                return kind
+        raise DecodeError(f"{error!r} is no DispatchError")
+
+    def __str__(self) -> str:
+        return f"{self.spec_name} {self.spec_version}" if hasattr(self, "spec_name") else "metadata"
+
+    # --- parts ---
+
+    def _signer(self, source: Input) -> AccountId | None:
+        extrinsic = self.metadata.extrinsic
+        address = self._decoders.of(extrinsic.address)(source)
+        self._decoders.of(extrinsic.signature)(source)
+        match address:
+            case bytes() | ("Id", bytes()):
+                return AccountId(address if isinstance(address, bytes) else address[1])
+        return None
+
+    def _extensions(self, source: Input, version: int) -> dict[str, Any]:
+        extrinsic = self.metadata.extrinsic
+        if version not in extrinsic.by_version:
+            raise DecodeError(f"extension version {version} is unknown", source.at)
+        present = (extrinsic.extensions[at] for at in extrinsic.by_version[version])
+        return {each.identifier: self._decoders.of(each.type)(source) for each in present}
+
+    def _call(self, source: Input) -> Call:
+        call: Call = self._decoders.of(self.metadata.extrinsic.call)(source)
+        return call
+
+    def _event_table(self) -> Mapping[tuple[int, int], tuple[str, str, Decoder]]:
+        return {
+            (pallet.index, v.index): (pallet.name, v.name, self._decoders.fields(v.fields))
+            for pallet in self.metadata.pallets.values()
+            for v in md.variants_of(self.metadata, pallet.events)
+        }
+
+    def _event(self, source: Input, position: int) -> EventRecord:
+        phase = self._phase(source)
+        index = source.u32() if phase is Phase.APPLY_EXTRINSIC else None
+        start, key = source.at, (source.u8(), source.u8())
+        if key not in self._events:
+            raise DecodeError(f"{self} has no event {key[0]}.{key[1]}", start)
+        pallet, name, decode = self._events[key]
+        args = decode(source)
+        topics = tuple(Hash(source.take(HASH_SIZE)) for _ in range(source.count()))
+        return EventRecord(position, phase, index, pallet, name, args, topics)
+
+    def _phase(self, source: Input) -> Phase:
+        start, tag = source.at, source.u8()
+        try:
+            return Phase(tag)
+        except ValueError as error:
+            raise DecodeError(f"phase {tag} is unknown", start) from error
+
+    def _module_error(self, index: int, code: int) -> str:
+        for pallet in self.metadata.pallets.values():
+            if pallet.index == index:
+                for variant in md.variants_of(self.metadata, pallet.errors):
+                    if variant.index == code:
+                        return f"{pallet.name}.{variant.name}"
+                return f"{pallet.name}.{code}"
+        return f"Module.{index}.{code}"
+
+    def _whole(self, type_id: md.TypeId, raw: bytes) -> Any:
+        source = Input(raw)
+        value = self._decoders.of(type_id)(source)
+        source.end()
+        return value
+
+    def _has(self, enum: md.TypeId | None, name: str) -> bool:
+        return any(variant.name == name for variant in md.variants_of(self.metadata, enum))
+
+    def _pallet(self, name: str) -> md.Pallet:
+        found = self.metadata.pallets.get(name)
+        return found if found is not None else self._absent(f"pallet {name}")
+
+    def _entry(self, pallet: str, entry: str) -> md.StorageEntry:
+        found = self._pallet(pallet).storage.get(entry)
+        return found if found is not None else self._absent(f"storage item {pallet}.{entry}")
+
+    def _absent(self, what: str) -> NoReturn:
+        raise InputError(f"{self} has no {what}")
+
+    def _key_types(self, entry: md.StorageEntry) -> tuple[md.TypeId, ...]:
+        if entry.key is None:
+            return ()
+        definition = self.metadata.types[entry.key].definition
+        if len(entry.hashers) > 1 and isinstance(definition, md.Tuple):
+            return definition.items
+        return (entry.key,)

@@ -186,7 +186,7 @@ def struct(make: Callable[..., T], **fields: Schema[Any]) -> Schema[T]:
 
 
 class Variant(NamedTuple):
-    """One variant of `union`: its discriminant, the Python type that stands for it, and its layout."""
+    """One variant of `union`: its discriminant, the Python type for it, and its layout."""
 
     discriminant: int
     type: type[Any]

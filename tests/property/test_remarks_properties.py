@@ -22,7 +22,14 @@ from ibp_chain.remark_bodies import (
     Report,
 )
 from ibp_chain.remarks import (
-    KINDS, Kind, Unknown, as_json, canonical_json, encode, parse, signing_digest,
+    KINDS,
+    Kind,
+    Unknown,
+    as_json,
+    canonical_json,
+    encode,
+    parse,
+    signing_digest,
 )
 from ibp_chain.types import AccountId, Hash
 
@@ -171,7 +178,8 @@ def test_arbitrary_bytes_behind_a_good_head_raise_nothing_else(kind: Kind, tail:
 
 
 @given(
-    st.sampled_from(Kind), st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=6) | json_values
+    st.sampled_from(Kind),
+    st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=6) | json_values,
 )
 def test_arbitrary_json_raises_nothing_else(kind: Kind, value: Any) -> None:
     read(f"IBP/1 {kind} {json.dumps(value)}".encode())

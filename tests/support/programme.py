@@ -38,7 +38,7 @@ UNSIGNED = bytes(64)
 DAY = "2026-03-09"
 NOON_AFTER = "2026-03-10T12:00"
 
-B = TypeVar("B", Observe, Report)
+B = TypeVar("B", bound=Body)
 
 
 @lru_cache
@@ -92,9 +92,7 @@ def _call(pallet: str, name: str, args: dict[str, Any]) -> Call:
 
 def signed(body: B, name: str) -> B:
     """`body` with the signature of `name`'s key."""
-    return body.model_copy(
-        update={"sig": key(name).sign(signing_digest(body, PASEO.ss58_prefix))}
-    )
+    return body.model_copy(update={"sig": key(name).sign(signing_digest(body, PASEO.ss58_prefix))})
 
 
 def registration(member: str = "amforc", **changes: Any) -> Member:
@@ -187,7 +185,10 @@ class Stage:
         if isinstance(item, Dispatched):
             self.fold.remark(item)
         self.fold.batch(item)
-        new = *self.fold.accepted[seen[0] :], *self.fold.refused[seen[1] :]
+        new: tuple[Accepted | Refused, ...] = (
+            *self.fold.accepted[seen[0] :],
+            *self.fold.refused[seen[1] :],
+        )
         assert len(new) <= 1
         return new[0] if new else None
 
@@ -246,7 +247,9 @@ class Stage:
         }
         return signed(Report(**(fields | changes), sig=UNSIGNED), name)
 
-    def observed(self, day: str = DAY, names: Sequence[str] = ("Oracle0", "Oracle1", "Oracle2")) -> "Stage":
+    def observed(
+        self, day: str = DAY, names: Sequence[str] = ("Oracle0", "Oracle1", "Oracle2")
+    ) -> "Stage":
         for name in names:
             self.accept(self.observation(name, day), account(name))
         return self

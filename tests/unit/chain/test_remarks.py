@@ -135,7 +135,7 @@ def test_other_remarks_are_none_of_our_business() -> None:
     [
         (b"IBP/2 member {}", Unknown("2", "member")),
         (b"IBP/01 member {}", Unknown("01", "member")),
-        ("IBP/١ member {}".encode(), Unknown("١", "member")),
+        ("IBP/\u0661 member {}".encode(), Unknown("\u0661", "member")),
         (b"IBP/1 bribe {}", Unknown("1", "bribe")),
         (b"IBP/1 Member {}", Unknown("1", "Member")),
         (b"IBP/1  member {}", Unknown("1", "")),
@@ -381,7 +381,7 @@ def test_observation_roots_ascend() -> None:
 
 def test_a_body_does_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        OBSERVE.rows = 4  # type: ignore[misc]  # what is tried
+        OBSERVE.rows = 4
 
 
 # --- Signatures -------------------------------------------------------------------------

@@ -232,7 +232,7 @@ def test_an_account_that_is_the_members_elsewhere_only_does_not_link(stage: Stag
     ids=["signed by another key", "signed for another origin"],
 )
 def test_a_link_that_its_account_did_not_sign_is_refused(
-    stage: Stage, forged: dict[str, str]
+    stage: Stage, forged: dict[str, Any]
 ) -> None:
     assert stage.refuse(link_body(**forged), account("amforc")) is RejectionCode.WRONG_SIGNATURE
 

@@ -2,9 +2,12 @@
 
 import pytest
 
+from ibp_chain.accounts import multisig_account
 from ibp_chain.remark_bodies import MemberAction, Payout
 from ibp_chain.remarks import encode
 from ibp_chain.scale.values import Call
+from ibp_chain.types import AccountId, Planck
+from ledger.origins import Dispatched, Origin, OriginKind
 from ledger.pallets.payouts import BatchStatus, Violation, ViolationCode
 from ledger.pallets.rejections import RejectionCode
 from tests.support.programme import (
@@ -143,7 +146,7 @@ def test_a_call_without_a_line_is_told_with_its_money(stage: Stage) -> None:
     extra = transfer(account("Thief"), 1_000)
     (batch,) = stage.dispatch(payout_batch(payout(ONE), transfer(PAYEE, 5), extra))
     assert batch.total == 1_005
-    expected = Violation(ViolationCode.CALLS_DO_NOT_MATCH, account("Thief"), 1_000)
+    expected = Violation(ViolationCode.CALLS_DO_NOT_MATCH, account("Thief"), Planck(1_000))
     assert violations(stage) == {(1, 0, 1): expected}
 
 
@@ -213,9 +216,9 @@ def test_an_attempt_behind_a_payment_changes_nothing_of_it(stage: Stage) -> None
 
 
 @pytest.mark.parametrize("origin", [CURATORS[0], account("Stranger")])
-def test_attempts_by_others_are_none_of_ours(stage: Stage, origin: object) -> None:
+def test_attempts_by_others_are_none_of_ours(stage: Stage, origin: AccountId) -> None:
     call = payout_batch(payout(ONE), transfer(PAYEE, 5))
-    assert stage.fail(call, "BadOrigin", origin) == []  # type: ignore[arg-type]  # an account id
+    assert stage.fail(call, "BadOrigin", origin) == []
 
 
 def test_a_failed_call_that_is_no_batch_is_no_attempt(stage: Stage) -> None:
@@ -227,9 +230,9 @@ def test_a_failed_call_that_is_no_batch_is_no_attempt(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("origin", [CURATORS[0], account("Stranger")])
-def test_a_batch_by_anybody_else_pays_for_nobody(stage: Stage, origin: object) -> None:
+def test_a_batch_by_anybody_else_pays_for_nobody(stage: Stage, origin: AccountId) -> None:
     call = payout_batch(payout(ONE), transfer(PAYEE, 5))
-    assert stage.dispatch(call, origin) == []  # type: ignore[arg-type]  # an account id
+    assert stage.dispatch(call, origin) == []
     assert stage.fold.refused[-1].code is RejectionCode.WRONG_ORIGIN
     assert paid(stage) == {}
 
@@ -301,14 +304,10 @@ def test_a_batch_that_changes_the_curators_halfway_is_still_recorded(stage: Stag
 
 def test_a_batch_of_who_becomes_curator_halfway_is_not(stage: Stage) -> None:
     """Its remark was refused: the batch was nobody's payout when it began."""
-    from ibp_chain.accounts import multisig_account
-
     successors = multisig_account(CURATORS, 4)
     call = payout_batch(payout(ONE), transfer(PAYEE, 5))
     before = len(stage.fold.batches)
     said = call.args["calls"][0]
-    from ledger.origins import Dispatched, Origin, OriginKind
-
     origin = Origin(OriginKind.SIGNED, successors)
     stage.play(Dispatched(origin, said, (), 2, (0,), call))
     stage.accept(PROGRAM.model_copy(update={"threshold": 4}), MULTISIG)

@@ -4,8 +4,9 @@ import pytest
 
 from ibp_chain.accounts import multisig_account
 from ibp_chain.errors import DecodeError
-from ibp_chain.remark_bodies import Decision, DecisionOutcome
+from ibp_chain.remark_bodies import Decision, DecisionOutcome, MemberAction
 from ibp_chain.remarks import encode
+from ibp_chain.types import AccountId, BlockNumber
 from ledger.pallets.programme import Genesis, Rejection, curators_account
 from ledger.pallets.rejections import RejectionCode
 from ledger.state import State
@@ -46,9 +47,9 @@ def test_the_multisig_that_a_programme_describes_founds_it() -> None:
     [CURATORS[0], multisig_account(CURATORS, 2), multisig_account(CURATORS[:4], 3), None],
     ids=["one curator", "lower threshold", "fewer signatories", "root"],
 )
-def test_nobody_else_founds_it(origin: object) -> None:
+def test_nobody_else_founds_it(origin: AccountId | None) -> None:
     stage = Stage()
-    assert stage.say(PROGRAM, origin) is None  # type: ignore[arg-type]  # an account id or None
+    assert stage.say(PROGRAM, origin) is None  # an account id or None
     assert stage.state.entries() == []
 
 
@@ -90,9 +91,11 @@ def test_the_curators_hand_over_and_genesis_stays() -> None:
 
 
 @pytest.mark.parametrize("origin", [*CURATORS[:1], THEIR_MULTISIG, account("Oracle0")])
-def test_nobody_takes_over_a_programme_with_a_description_of_their_own(origin: object) -> None:
+def test_nobody_takes_over_a_programme_with_a_description_of_their_own(
+    origin: AccountId | None,
+) -> None:
     stage = Stage().found()
-    assert stage.refuse(THEIRS, origin) is RejectionCode.WRONG_ORIGIN  # type: ignore[arg-type]
+    assert stage.refuse(THEIRS, origin) is RejectionCode.WRONG_ORIGIN
 
 
 def test_decisions_are_kept_by_position() -> None:
@@ -104,9 +107,9 @@ def test_decisions_are_kept_by_position() -> None:
 
 
 @pytest.mark.parametrize("origin", [CURATORS[0], multisig_account(CURATORS, 4), None])
-def test_a_forged_decision_is_refused(origin: object) -> None:
+def test_a_forged_decision_is_refused(origin: AccountId | None) -> None:
     stage = Stage().found()
-    assert stage.refuse(DECISION, origin) is RejectionCode.WRONG_ORIGIN  # type: ignore[arg-type]
+    assert stage.refuse(DECISION, origin) is RejectionCode.WRONG_ORIGIN
 
 
 def test_a_rejection_says_who_said_what_where() -> None:
@@ -129,24 +132,22 @@ def test_a_stored_programme_that_no_remark_could_bring_is_refused() -> None:
     item.put(PROGRAM.model_construct(**(dict(PROGRAM) | {"threshold": 6})))
     raw = item.raw_value(())
     assert raw is not None
-    with pytest.raises(DecodeError, match="stored Program: .*above the number of curators"):
+    with pytest.raises(DecodeError, match=r"stored Program: .*above the number of curators"):
         State(PASEO).load([(item.prefix, raw)])
 
 
 def test_a_stored_decision_that_no_remark_could_bring_is_refused() -> None:
     stage = Stage().found()
     stage.accept(DECISION, MULTISIG)
-    item = stage.state.programme.decisions
-    item.insert((9, 9), DECISION.model_construct(**(dict(DECISION) | {"outcome": "bribe"})))
-    raw = item.raw_value((9, 9))
+    item, place = stage.state.programme.decisions, (BlockNumber(9), 9)
+    item.insert(place, DECISION.model_construct(**(dict(DECISION) | {"outcome": "bribe"})))
+    raw = item.raw_value(place)
     assert raw is not None
     with pytest.raises(DecodeError, match="stored Decision"):
-        State(PASEO).load([(item.raw_key((9, 9)), raw)])
+        State(PASEO).load([(item.raw_key(place), raw)])
 
 
 def test_a_member_remark_needs_the_curators() -> None:
-    from ibp_chain.remark_bodies import MemberAction
-
     stage = Stage().found()
     assert stage.refuse(registration(), account("amforc")) is RejectionCode.WRONG_ORIGIN
     stage.accept(registration(), MULTISIG)

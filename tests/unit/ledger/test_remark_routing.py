@@ -5,6 +5,7 @@ import pytest
 from ibp_chain.blocks import blake2_256
 from ibp_chain.remarks import Kind, encode
 from ibp_chain.scale.values import Call
+from ibp_chain.types import BlockNumber
 from ledger.origins import Dispatched, Origin, OriginKind
 from ledger.pallets.rejections import Rejected, RejectionCode
 from ledger.remark_routing import Accepted, Refused, payout_of, remark_of
@@ -59,7 +60,7 @@ def test_calls_of_other_pallets_are_no_remarks() -> None:
 
 
 def test_an_accepted_remark_says_where_it_stands(stage: Stage) -> None:
-    assert stage.say(RAW, MULTISIG) == Accepted((1, 1), Kind.MEMBER, MULTISIG, 2)
+    assert stage.say(RAW, MULTISIG) == Accepted((BlockNumber(1), 1), Kind.MEMBER, MULTISIG, 2)
 
 
 def test_a_refused_remark_gives_code_and_reason(stage: Stage) -> None:
@@ -136,7 +137,7 @@ def test_an_outsider_can_fill_the_rejections_and_nothing_else(stage: Stage) -> N
     assert len(stage.state.programme.rejections) == 50
 
 
-def test_a_founding_and_what_follows_it_in_one_batch_count(stage: Stage) -> None:
+def test_a_founding_and_what_follows_it_in_one_batch_count() -> None:
     fresh = Stage()
     calls = [remark(encode(body, PASEO.ss58_prefix)) for body in (PROGRAM, registration())]
     fresh.dispatch(batch_all(*calls))

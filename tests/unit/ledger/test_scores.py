@@ -173,9 +173,7 @@ def test_a_first_observation_names_none_before(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("previous", [NO_PREVIOUS, root("another"), None])
-def test_an_observation_names_the_oracles_own_last_one(
-    stage: Stage, previous: Hash | None
-) -> None:
+def test_an_observation_names_the_oracles_own_last_one(stage: Stage, previous: Hash | None) -> None:
     stage.observed(names=(A, B))
     stage.next_block("2026-03-11T00:00")
     others = stage.state.scores.last_observations.get(account(B)).digest
@@ -209,7 +207,7 @@ def test_a_second_root_is_evidence_wherever_it_stands_in_the_chain(
 ) -> None:
     first = stage.observation(A)
     stage.accept(first, account(A))
-    changes = {} if previous is None else {"previous": previous}
+    changes: dict[str, Any] = {} if previous is None else {"previous": previous}
     second = stage.observation(A, root=root("a nicer day"), **changes)
     at = stage.next_block()
     stage.accept(second, account(A))

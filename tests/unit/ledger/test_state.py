@@ -45,9 +45,7 @@ def eventful() -> State:
     stage.observed()
     for name in ("Oracle0", "Oracle1"):
         stage.accept(stage.report(name), account(name))
-    stage.accept(
-        stage.observation("Oracle2", root=root("another day's dream")), account("Oracle2")
-    )
+    stage.accept(stage.observation("Oracle2", root=root("another day's dream")), account("Oracle2"))
     stage.refuse(b"IBP/1 member {}", account("Stranger"))
     body = payout(("amforc", "services"), ("amforc", "bonus"))
     payee = account("amforc-payee")
@@ -133,7 +131,7 @@ def test_a_leaf_tells_where_the_key_ends() -> None:
 def test_a_state_comes_back_from_its_entries_in_any_order() -> None:
     state = eventful()
     entries = state.entries()
-    random.Random(7).shuffle(entries)  # noqa: S311  # an order, not a secret
+    random.Random(7).shuffle(entries)  # an order, not a secret
     again = State(PASEO).load(entries)
     assert again.root() == state.root()
     assert again.entries() == state.entries()

@@ -1,0 +1,238 @@
+"""Decoders from a registry: one closure for each type, made when first needed.
+
+Shapes of the values: `ibp_chain.scale.values`. All raise `DecodeError`. Depth is limited where a
+type may hold itself; Python's own limit lies far above what that allows.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from ibp_chain.errors import DecodeError
+from ibp_chain.scale import metadata as md
+from ibp_chain.scale.input import MAX_DEPTH, Input
+from ibp_chain.scale.values import Call
+
+Decoder: TypeAlias = Callable[[Input], Any]
+
+FRAMES_PER_LEVEL = 8
+"""Python calls from one level to the next, with room to spare."""
+
+INTEGERS = {
+    f"{sign}{bits}": (bits // 8, sign == "i") for sign in "ui" for bits in (8, 16, 32, 64, 128, 256)
+}
+"""Primitive name to (size in bytes, signed)."""
+
+
+class _CallEntry(NamedTuple):
+    pallet: str
+    name: str
+    arguments: tuple[tuple[str, Decoder], ...]
+
+
+class Decoders:
+    """The decoders of one registry."""
+
+    def __init__(self, metadata: md.Metadata) -> None:
+        # a call of depth MAX_DEPTH is valid on chain and must be readable
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), MAX_DEPTH * FRAMES_PER_LEVEL + 1000))
+        self.types, self.call_type = metadata.types, metadata.extrinsic.call
+        self._metadata = metadata
+        self._made: dict[md.TypeId, Decoder] = {}
+
+    def of(self, type_id: md.TypeId) -> Decoder:
+        """The decoder of a type; while it is being made, one that looks it up later."""
+        if type_id not in self._made:
+            self._made[type_id] = self._later(type_id)
+            self._made[type_id] = self._make(type_id)
+        return self._made[type_id]
+
+    def _later(self, type_id: md.TypeId) -> Decoder:
+        def decode(source: Input) -> Any:
+            return self._made[type_id](source)
+
+        return decode
+
+    def fields(self, fields: Sequence[md.Field]) -> Decoder:
+        """Of a struct, or of what a variant carries."""
+        decoders = [self.of(field.type) for field in fields]
+        names = [field.name for field in fields if field.name is not None]
+        return _struct(names, decoders) if names else _tuple(decoders)
+
+    def _make(self, type_id: md.TypeId) -> Decoder:
+        found = self.types[type_id]
+        if type_id == self.call_type:
+            return self._call()
+        match found.definition:
+            case md.Primitive(name):
+                return _primitive(name)
+            case md.Compact(inner):
+                return _compact(compact_bits(self.types, inner))
+            case md.Composite(fields):
+                return self.fields(fields)
+            case md.Tuple(items):
+                return _tuple([self.of(item) for item in items])
+            case md.Array(length, item):
+                return _octets(length) if self._is_u8(item) else _array(length, self.of(item))
+            case md.Sequence(item):
+                return Input.octets if self._is_u8(item) else _sequence(self.of(item))
+            case md.BitSequence():
+                return _bits
+            case md.Variants(variants):
+                some = some_type(found)
+                if some is not None:
+                    return self._option(some)
+                return self._enum("::".join(found.path), variants)
+
+    def _is_u8(self, type_id: md.TypeId) -> bool:
+        return self.types[type_id].definition == md.Primitive("u8")
+
+    def _option(self, some: md.TypeId) -> Decoder:
+        decode, nested = self.of(some), some_type(self.types[some]) is not None
+
+        def option(source: Input) -> Any:
+            if not source.flag():
+                return None
+            value = decode(source)
+            return ("Some", value) if nested else value
+
+        return option
+
+    def _enum(self, path: str, variants: Sequence[md.Variant]) -> Decoder:
+        plain = not any(variant.fields for variant in variants)
+        table = {v.index: (v.name, self.fields(v.fields)) for v in variants}
+
+        def enum(source: Input) -> Any:
+            start, index = source.at, source.u8()
+            entry = table.get(index)
+            if entry is None:
+                raise DecodeError(f"{path} has no variant {index}", start)
+            name, decode = entry
+            if plain:
+                return name
+            source.descend()
+            value = decode(source)
+            source.ascend()
+            return name, value
+
+        return enum
+
+    def _call(self) -> Decoder:
+        table = {(p, c): entry for p, c, entry in self._call_entries()}
+
+        def call(source: Input) -> Call:
+            start, pallet, index = source.at, source.u8(), source.u8()
+            entry = table.get((pallet, index))
+            if entry is None:
+                raise DecodeError(f"the runtime has no call {pallet}.{index}", start)
+            source.descend()
+            arguments = {name: decode(source) for name, decode in entry.arguments}
+            source.ascend()
+            return Call(entry.pallet, entry.name, arguments, source.data, start, source.at)
+
+        return call
+
+    def _call_entries(self) -> list[tuple[int, int, _CallEntry]]:
+        entries = []
+        for pallet in self._metadata.pallets.values():
+            for variant in md.variants_of(self._metadata, pallet.calls):
+                arguments = tuple(
+                    (field.name or str(at), self.of(field.type))
+                    for at, field in enumerate(variant.fields)
+                )
+                entry = _CallEntry(pallet.name, variant.name, arguments)
+                entries.append((pallet.index, variant.index, entry))
+        return entries
+
+
+def some_type(found: md.Type) -> md.TypeId | None:
+    """What an `Option` holds; None for every other type."""
+    if found.path != ("Option",):
+        return None
+    match found.definition:
+        case md.Variants((md.Variant("None", 0, ()), md.Variant("Some", 1, (field,)))):
+            return field.type
+    return None
+
+
+def compact_bits(types: Mapping[md.TypeId, md.Type], type_id: md.TypeId) -> int:
+    """How wide the integer inside a compact type is: `Compact<Perbill>` has a struct around it."""
+    match types[type_id].definition:
+        case md.Primitive(name) if name in INTEGERS:
+            return INTEGERS[name][0] * 8
+        case md.Composite((field,)):
+            return compact_bits(types, field.type)
+        case md.Tuple((item,)):
+            return compact_bits(types, item)
+    return 0  # Compact<()>, whose only value is zero
+
+
+# --- Shapes ---------------------------------------------------------------------------
+
+
+def _primitive(name: md.PrimitiveName) -> Decoder:
+    match name:
+        case "bool":
+            return Input.flag
+        case "str":
+            return Input.text
+        case "char":
+            return _char
+    size, signed = INTEGERS[name]
+    return lambda source: int.from_bytes(source.take(size), "little", signed=signed)
+
+
+def _char(source: Input) -> str:
+    start, value = source.at, source.u32()
+    if value > sys.maxunicode or 0xD800 <= value <= 0xDFFF:
+        raise DecodeError(f"{value:#x} is no char", start)
+    return chr(value)
+
+
+def _octets(length: int) -> Decoder:
+    return lambda source: source.take(length)
+
+
+def _bits(source: Input) -> tuple[int, bytes]:
+    count = source.compact()
+    return count, source.take((count + 7) // 8)
+
+
+def _compact(bits: int) -> Decoder:
+    def compact(source: Input) -> int:
+        start, value = source.at, source.compact()
+        if value >> bits:
+            raise DecodeError(f"compact {value} does not fit u{bits}", start)
+        return value
+
+    return compact
+
+
+def _array(length: int, decode: Decoder) -> Decoder:
+    def array(source: Input) -> list[Any]:
+        source.ensure_room(length)
+        return [decode(source) for _ in range(length)]
+
+    return array
+
+
+def _sequence(decode: Decoder) -> Decoder:
+    def sequence(source: Input) -> list[Any]:
+        count = source.count()
+        source.descend()
+        values = [decode(source) for _ in range(count)]
+        source.ascend()
+        return values
+
+    return sequence
+
+
+def _tuple(decoders: Sequence[Decoder]) -> Decoder:
+    if len(decoders) == 1:
+        return decoders[0]
+    return lambda source: tuple([decode(source) for decode in decoders])
+
+
+def _struct(names: Sequence[str], decoders: Sequence[Decoder]) -> Decoder:
+    pairs = tuple(zip(names, decoders, strict=True))
+    return lambda source: {name: decode(source) for name, decode in pairs}
