@@ -24,7 +24,7 @@ from ledger.state import State
 from ledger.storage import StorageMap
 from ledger.store_database import Database, DatabaseError
 from ledger.store_projection import project
-from ledger.store_projections import PROJECTIONS, rejection_rows, unattributed_rows
+from ledger.store_rows import PROJECTIONS, rejection_rows, unattributed_rows
 from ledger.tables import (
     SCHEMA_VERSION,
     BlockRow,

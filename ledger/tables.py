@@ -1,7 +1,7 @@
 """The tables of a ledger: the truth, the blocks it came from, and what people want to read.
 
 `state_entry` is the truth to resume from; `block` and `ledger_meta` say as of when. Every other
-table is a projection of the entries (`ledger.store_projections`), except `rejection` and
+table is a projection of the entries (`ledger.store_rows`), except `rejection` and
 `unattributed`: the words for what a block brought and the state keeps no text of.
 
 Amounts are planck, accounts and hashes raw bytes; `docs/store.md` is for the SQL user.

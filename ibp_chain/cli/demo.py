@@ -10,8 +10,8 @@ from rich.markup import escape
 
 from ibp_chain.accounts import ss58_decode
 from ibp_chain.archive import ArchiveSource, verify
-from ibp_chain.cli import views
-from ibp_chain.cli.output import console, hex_, progress, row, table
+from ibp_chain.cli import payout_views, views
+from ibp_chain.cli.output import console, hex_, progress, row, say, table
 from ibp_chain.cli.served import service_records
 from ibp_chain.errors import CheckFailed, ConfigError
 from ibp_chain.networks import Network, network
@@ -28,7 +28,7 @@ from ledger.replay import BlockReport, apply_block
 from ledger.state import State
 from multisig.batch import Batch, build_batches, pending_lines
 from multisig.bundle import Bundle, compare_statements, read_bundle
-from multisig.decode import read_payout
+from multisig.decode import Reading, decode_payout
 from multisig.reconcile import reconcile
 from multisig.statement import Ledger, Statement, build_statement
 from oracles.proof import (
@@ -80,8 +80,8 @@ def demo() -> None:
         _show_members(state, runtime, rules, last.timestamp_ms)
         _show_scores(state, folder)
         _show_statement(bundle)
-        _check_bundle(bundle, replayed.rebuilt, facts, runtime, codec)
-        _show_payouts(state, bundle, codec)
+        reading = _check_bundle(bundle, replayed.rebuilt, facts, runtime, codec)
+        _show_payouts(state, bundle, reading)
         _show_refused(state, [r for report in replayed.reports for r in report.refused])
         root = state.root()
     heading("The state root")
@@ -111,10 +111,6 @@ class Rebuilt:
 
 def heading(text: str) -> None:
     console.print(f"\n[bold cyan]{escape(text)}[/]")
-
-
-def say(text: str) -> None:
-    console.print(escape(text))
 
 
 # --- Steps ----------------------------------------------------------------------------
@@ -265,57 +261,30 @@ def _show_refused(state: State, refused: list[Refused]) -> None:
 
 
 def _show_statement(bundle: Bundle) -> None:
-    statement, chain = bundle.statement, bundle.network
-    heading(f"The payout of {statement.period}")
-    view = table(
-        f"Statement {hex_(statement.hash)}",
-        "member", "item", "days served", "USD", "amount", "why not",
-        right=("days served", "USD", "amount"),
-    )  # fmt: skip
-    for line in statement.lines:
-        amount = chain.format(line.planck)
-        row(view, line.member, line.item, line.served_days, line.usd, amount, "")
-    for held in statement.withheld:
-        row(view, held.member, held.item, "", "", "", f"{held.reason}: {held.detail}")
-    console.print(view)
-    say(f"1 {chain.symbol} = {statement.price.usd} USD ({statement.price.source})")
+    heading(f"The payout of {bundle.statement.period}")
+    console.print(payout_views.statement_table(bundle.statement, bundle.network))
+    say(payout_views.statement_source(bundle.statement, bundle.network))
 
 
 def _check_bundle(
     bundle: Bundle, rebuilt: Rebuilt, facts: Facts, runtime: Runtime, codec: PeerCodec
-) -> None:
+) -> Reading:
     """As a curator would before signing: rebuilt alone, and read by a second decoder."""
     compare_statements(rebuilt.statement, bundle.statement)
     mine = rebuilt.batches[bundle.part - 1]
-    if mine.call != bundle.call or runtime.decode_call(bundle.call).hash != bundle.call_hash:
+    if mine.call != bundle.call or mine.call_hash != bundle.call_hash:
         raise CheckFailed(f"the rebuilt call hash is {hex_(mine.call_hash)}")
-    reading = read_payout(codec, bundle.call, facts.network)
-    say(
-        f"Rebuilt from block {bundle.statement.ledger.block:,} at ledger root "
-        f"{hex_(rebuilt.root)[:18]}…: the same statement and the same call hash,"
-    )
-    say(f"{hex_(mine.call_hash)}; scalecodec reads in it:")
-    say(f"  {reading.remark}")
-    for payee, planck in reading.transfers:
-        say(f"  {facts.network.format(planck)} to {payee}")
+    reading = decode_payout(runtime, codec, bundle.call, facts.network)
+    say("Rebuilt from the ledger as it stood there: the same statement and the same call hash,")
+    say(f"{hex_(mine.call_hash)}. Two decoders that share no code read in it:")
+    console.print(payout_views.reading_table(reading, facts.network))
+    return reading
 
 
-def _show_payouts(state: State, bundle: Bundle, codec: PeerCodec) -> None:
-    program = state.programme.program.value
-    assert program is not None
-    names = {account: f"curator {i}" for i, account in enumerate(program.curators)}
-    mine = [
-        (key, operation)
-        for key, operation in sorted(state.mirrors.multisig.operations.items())
-        if key[1] == bundle.call_hash
-    ]
-    console.print(views.operations_table(mine, names))
-    console.print(views.paid_table(dict(state.payouts.paid.items()), state.network))
-    result = reconcile(bundle, read_payout(codec, bundle.call, bundle.network), state)
-    as_stated = sum(line.as_stated for line in result.lines)
-    say(
-        f"Reconciled after {result.attempts} attempts: {result.outcome}; {as_stated} of "
-        f"{len(result.lines)} lines as stated."
-    )
+def _show_payouts(state: State, bundle: Bundle, reading: Reading) -> None:
+    result = reconcile(bundle, reading, state)
+    console.print(payout_views.attempts_table(bundle, result.attempts))
+    console.print(payout_views.lines_table(bundle, result))
+    say(f"After {len(result.attempts)} attempts: {result.outcome}.")
     if not result.settled:
         raise CheckFailed("the recorded payout is not settled")

@@ -113,7 +113,7 @@ def day(
 def prove(
     root: Annotated[str, typer.Argument(help="Root of the rows.", show_default=False)],
     rows: Annotated[Path, typer.Option(help="Directory with the row files.", show_default=False)],
-    member: Member,
+    member: Annotated[str, typer.Option(help="Whose row.", show_default=False)],
     service: ServiceOption = None,
     milestone: Annotated[
         int | None, typer.Option(help="The points of this milestone instead of a service's score.")

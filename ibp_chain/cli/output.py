@@ -32,6 +32,11 @@ Tick = Callable[[int], None]
 """Called with the number of steps done so far."""
 
 
+def say(text: str) -> None:
+    """A line of prose: text, never markup."""
+    console.print(escape(text))
+
+
 def print_json(value: Any) -> None:
     """`value` as one JSON document; bytes as 0x hex, planck as decimal strings by the caller."""
     json.dump(value, sys.stdout, indent=2, default=_jsonable, ensure_ascii=False)

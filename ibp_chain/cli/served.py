@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from ledger.pallets.scores import day_date
 from ledger.state import State
@@ -9,6 +12,10 @@ from multisig.service import ServiceRecord
 from multisig.statement import days_of
 from oracles.report import REPORT, ServiceDay
 from oracles.rowfiles import read_rows
+
+RowsOption = Annotated[
+    Path, typer.Option("--rows", help="Folder with the rows that the oracles published.")
+]
 
 
 def service_records(state: State, rows: Path, period: str) -> Iterator[ServiceRecord]:

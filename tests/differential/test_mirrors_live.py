@@ -36,7 +36,7 @@ pytestmark = pytest.mark.live
 PASEO = NETWORKS["paseo"]
 ROOT, SMALL_TIPPER, BIG_TIPPER = TrackId(0), TrackId(30), TrackId(31)
 ORIGINS = {
-    ROOT: ("system", "Root"),
+    ROOT: ("system", ("Root", ())),
     SMALL_TIPPER: ("Origins", "SmallTipper"),
     BIG_TIPPER: ("Origins", "BigTipper"),
 }

@@ -1,0 +1,312 @@
+"""Whatever is said to a programme, its ledger stays consistent and is its entries and no more.
+
+Two ledgers hear the same things. The second one is put down and taken up from its raw entries in
+between; nothing may ever tell the two apart.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from ibp_chain.remark_bodies import (
+    Body,
+    Decision,
+    DecisionOutcome,
+    Link,
+    MemberAction,
+    Milestone,
+    MilestoneAction,
+    Observe,
+    Report,
+)
+from ibp_chain.remarks import encode
+from ibp_chain.scale.values import Call
+from ibp_chain.types import AccountId
+from ledger.pallets.membership import MemberStatus
+from ledger.pallets.payouts import Batch, BatchStatus, PaidKey, PaidLine, transfer_of
+from ledger.pallets.programme import curators_account
+from ledger.pallets.scores import DigestKind
+from ledger.remark_routing import Accepted, Refused
+from ledger.state import State
+from tests.support.programme import (
+    CURATORS,
+    MULTISIG,
+    PASEO,
+    PROGRAM,
+    Stage,
+    account,
+    batch_all,
+    link_body,
+    member_body,
+    payout,
+    payout_batch,
+    registration,
+    remark,
+    root,
+    transfer,
+)
+
+NAMES = "amforc", "rival", "amforc-2"
+ORACLE_NAMES = "Oracle0", "Oracle1", "Oracle2"
+DAYS = "2026-03-07", "2026-03-08", "2026-03-09", "2026-03-10"
+ITEMS = "services", "bonus"
+ACCOUNTS = [account(name) for name in (*NAMES, "Cold", "Warm")]
+PAYEES = [account(f"{name}-payee") for name in NAMES] + [account("Thief")]
+ORIGINS: list[AccountId | None] = [
+    None, CURATORS[0], account("Stranger"), MULTISIG, *ACCOUNTS, *map(account, ORACLE_NAMES)
+]  # fmt: skip
+
+members = st.sampled_from(NAMES)
+oracles = st.sampled_from(ORACLE_NAMES)
+days = st.sampled_from(DAYS)
+few = st.integers(0, 3)
+elsewhere = st.none() | st.sampled_from(ORIGINS)
+"""Where something is said from; None lets the right one say it. Root is among the others."""
+lines = st.lists(st.tuples(members, st.sampled_from(ITEMS)), min_size=1, max_size=3, unique=True)
+transfers = st.lists(
+    st.builds(transfer, st.sampled_from(PAYEES), st.integers(0, 9)) | st.just(remark(b"hello")),
+    max_size=4,
+)
+
+
+class Programme(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage, self.twin = Stage(), Stage()
+        self.refused = 0
+        self.paid: dict[PaidKey, PaidLine] = {}
+        """Every payment, from when it was first registered."""
+        self.posted: list[tuple[Body, AccountId]] = []
+        """Digests and links that were posted before, to be posted again."""
+
+    # --- Acts -----------------------------------------------------------------------------
+
+    def say(self, said: Body | bytes, origin: AccountId | None) -> Accepted | Refused | None:
+        facts, rejections = self.stage.facts(), len(self.stage.state.programme.rejections)
+        taken = self.stage.say(said, origin)
+        assert self.twin.say(said, origin) == taken
+        if isinstance(taken, Refused):
+            self.refused += 1
+            assert self.stage.facts() == facts
+        grown = len(self.stage.state.programme.rejections) - rejections
+        assert grown == isinstance(taken, Refused)
+        return taken
+
+    def from_curators(self, said: Body, other: AccountId | None) -> None:
+        self.say(said, other or self.curators)
+
+    @property
+    def curators(self) -> AccountId:
+        program = self.stage.state.programme.program.value
+        assert program is not None
+        return curators_account(program)
+
+    @initialize()
+    def found(self) -> None:
+        assert isinstance(self.say(PROGRAM, MULTISIG), Accepted)
+
+    @rule(threshold=st.integers(2, 5), quorum=st.integers(2, 3), other=elsewhere)
+    def hand_over(self, threshold: int, quorum: int, other: AccountId | None) -> None:
+        changed = PROGRAM.model_copy(update={"threshold": threshold, "quorum": quorum})
+        self.from_curators(changed, other)
+
+    @rule(member=members, owned=few, payee=few, other=elsewhere)
+    def register(self, member: str, owned: int, payee: int, other: AccountId | None) -> None:
+        said = registration(
+            member, accounts={"paseo": ACCOUNTS[owned]}, payee={"paseo": PAYEES[payee]}
+        )
+        self.from_curators(said, other)
+
+    @rule(member=members, owned=few, other=elsewhere)
+    def update(self, member: str, owned: int, other: AccountId | None) -> None:
+        accounts = {"paseo": ACCOUNTS[owned], "kusama": ACCOUNTS[owned]}
+        self.from_curators(member_body(MemberAction.UPDATE, member, accounts=accounts), other)
+
+    @rule(
+        member=members,
+        action=st.sampled_from([MemberAction.SUSPEND, MemberAction.REINSTATE, MemberAction.REMOVE]),
+        other=elsewhere,
+    )
+    def move(self, member: str, action: MemberAction, other: AccountId | None) -> None:
+        self.from_curators(member_body(action, member, reason="seen"), other)
+
+    @rule(
+        member=members,
+        action=st.sampled_from(MilestoneAction),
+        number=st.integers(1, 2),
+        other=elsewhere,
+    )
+    def milestone(
+        self, member: str, action: MilestoneAction, number: int, other: AccountId | None
+    ) -> None:
+        said = Milestone(action=action, member=member, milestone=number, evidence=root("lease"))
+        self.from_curators(said, other)
+
+    @rule(member=members, outcome=st.sampled_from(DecisionOutcome), other=elsewhere)
+    def decide(self, member: str, outcome: DecisionOutcome, other: AccountId | None) -> None:
+        said = Decision(member=member, outcome=outcome, subject="M3", reason="flood")
+        self.from_curators(said, other)
+
+    @rule(
+        member=members,
+        origin=st.sampled_from(NAMES),
+        linked=st.sampled_from(["Cold", "Warm", "rival"]),
+        signer=st.none() | st.just("Stranger"),
+    )
+    def link(self, member: str, origin: str, linked: str, signer: str | None) -> None:
+        said: Link = link_body(member, linked=linked, origin=origin, signer=signer)
+        self.post(said, account(origin))
+
+    @rule(oracle=oracles, day=days, lie=few, other=elsewhere)
+    def observe(self, oracle: str, day: str, lie: int, other: AccountId | None) -> None:
+        changes: dict[str, Any] = {"root": root("a nicer day")} if lie == 0 else {}
+        said: Observe = self.stage.observation(oracle, day, **changes)
+        self.post(said, other or account(oracle))
+
+    @rule(oracle=oracles, day=days, lie=few, other=elsewhere)
+    def report(self, oracle: str, day: str, lie: int, other: AccountId | None) -> None:
+        """Over what counts of the day; its roots are given even where none is there."""
+        counted = {
+            observation.root
+            for (_, number), observation in self.stage.state.scores.observations.items()
+            if observation.root in {root(f"{name} saw {day}") for name in ORACLE_NAMES}
+        }
+        changes: dict[str, Any] = {"observes": tuple(sorted(counted))} if counted else {}
+        if lie == 0:
+            changes["root"] = root("a nicer consensus")
+        said: Report = self.stage.report(oracle, day, **changes)
+        self.post(said, other or account(oracle))
+
+    def post(self, said: Body, origin: AccountId) -> None:
+        self.say(said, origin)
+        self.posted.append((said, origin))
+
+    @rule(which=st.integers(0))
+    def replay(self, which: int) -> None:
+        if self.posted:
+            self.say(*self.posted[which % len(self.posted)])
+
+    @rule(tail=st.binary(max_size=40), version=st.sampled_from([b"1 member ", b"1 ", b"2 x ", b""]))
+    def babble(self, tail: bytes, version: bytes) -> None:
+        taken = self.say(b"IBP/" + version + tail, MULTISIG)
+        assert isinstance(taken, Refused)
+
+    @rule(lines=lines, calls=transfers, period=st.sampled_from(["2026-01", "2026-02"]),
+          other=elsewhere, nested=st.booleans())  # fmt: skip
+    def pay(
+        self,
+        lines: list[tuple[str, str]],
+        calls: list[Call],
+        period: str,
+        other: AccountId | None,
+        *,
+        nested: bool,
+    ) -> None:
+        batch = payout_batch(payout(*lines, period=period), *calls)
+        whole = batch_all(remark(b"hello"), batch) if nested else batch
+        origin = other or self.curators
+        refused = len(self.stage.fold.refused)
+        brought = self.both(lambda stage: stage.dispatch(whole, origin))
+        self.refused += len(self.stage.fold.refused) - refused
+        assert len(brought) == (origin == self.curators)
+        for record in brought:
+            moved = [found.amount for call in calls if (found := transfer_of(call))]
+            assert record.total == sum(moved)
+
+    @rule(lines=lines, calls=transfers, other=elsewhere)
+    def try_to_pay(
+        self, lines: list[tuple[str, str]], calls: list[Call], other: AccountId | None
+    ) -> None:
+        batch, origin = payout_batch(payout(*lines), *calls), other or self.curators
+        attempts = self.both(lambda stage: stage.fail(batch, "Token.FundsUnavailable", origin))
+        assert [record.status for record in attempts] == [BatchStatus.FAILED] * (
+            origin == self.curators
+        )
+
+    def both(self, act: Callable[[Stage], list[Batch]]) -> list[Batch]:
+        brought = act(self.stage)
+        assert act(self.twin) == brought
+        return brought
+
+    @rule(moment=st.sampled_from(["2026-03-09T12:00", "2026-03-10T00:00", "2026-03-11T00:00"]))
+    def next_block(self, moment: str) -> None:
+        for stage in (self.stage, self.twin):
+            stage.next_block(moment)
+
+    @rule(seed=st.integers(0, 9))
+    def put_down_and_take_up(self, seed: int) -> None:
+        entries = self.twin.state.entries()
+        random.Random(seed).shuffle(entries)
+        self.twin.state = self.twin.fold.state = State(PASEO).load(entries)
+
+    # --- What holds always ----------------------------------------------------------------
+
+    @invariant()
+    def the_root_is_that_of_the_entries(self) -> None:
+        entries = self.stage.state.entries()
+        assert self.twin.state.entries() == entries
+        assert State(PASEO).load(entries).root() == self.stage.state.root()
+
+    @invariant()
+    def every_refusal_is_recorded_once(self) -> None:
+        assert len(self.stage.state.programme.rejections) == self.refused
+
+    @invariant()
+    def nothing_is_paid_twice_or_taken_back(self) -> None:
+        present = dict(self.stage.state.payouts.paid.items())
+        assert self.paid.items() <= present.items()
+        self.paid = present
+
+    @invariant()
+    def every_planck_of_a_batch_is_registered_or_told(self) -> None:
+        """Once: as a line's payment or as a violation. Nothing at all of a failed batch."""
+        payouts = self.stage.state.payouts
+        accounted: Counter[tuple[int, int]] = Counter()
+        irregular = set()
+        for line in self.paid.values():
+            accounted[line.batch] += line.amount
+        for (*batch, _), violation in payouts.violations.items():
+            accounted[tuple(batch)] += violation.amount
+            irregular.add(tuple(batch))
+        for key, record in payouts.batches.items():
+            assert accounted.pop(key, 0) == record.total
+            assert (record.status is BatchStatus.IRREGULAR) == (key in irregular)
+        assert not accounted
+
+    @invariant()
+    def an_account_has_one_owner_who_is_present(self) -> None:
+        storage = self.stage.state.membership
+        members = dict(storage.members.items())
+        present = {name for name, known in members.items() if known.status < MemberStatus.REMOVED}
+        owned = {(*key, name) for name in present for key in members[name].accounts} | {
+            (network, who, name) for (name, network, who), _ in storage.links.items()
+        }
+        assert owned == {(*key, name) for key, name in storage.owners.items()}
+        assert {name for (name, _), _ in storage.milestones.items()} <= present
+
+    @invariant()
+    def contradictions_count_nowhere(self) -> None:
+        scores = self.stage.state.scores
+        for (oracle, day, kind), evidence in scores.equivocations.items():
+            digests = scores.observations if kind is DigestKind.OBSERVE else scores.reports
+            assert (oracle, day) not in digests
+            assert evidence.first_root != evidence.second_root
+
+    @invariant()
+    def a_standing_score_has_a_majority_behind_it(self) -> None:
+        scores = self.stage.state.scores
+        for day, standing in scores.standing.items():
+            behind = [scores.reports.get((oracle, day)) for oracle in standing.reporters]
+            assert len({*standing.reporters}) * 2 > len(PROGRAM.oracles)
+            assert {(record.root, record.rows) for record in behind} == {
+                (standing.root, standing.rows)
+            }
+
+
+TestProgramme = Programme.TestCase
+TestProgramme.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
