@@ -1,7 +1,8 @@
 """Compare the mirrors with the chain's own storage, entry by entry, in both directions.
 
 What a mirror says and the chain lacks is a difference, and so is what the chain has and the mirror
-lacks: the chain's keys are listed by prefix. Mirrored items are compared as bytes. Two are not:
+lacks: the chain's keys are listed by prefix. What the chain has and cannot be decoded differs, too.
+Mirrored items are compared as bytes. Two are not:
 
 * `Balances.Locks`: the governance lock only, the others belong to pallets that are not mirrored.
 * `Referenda.ReferendumInfoFor`: the status, the track of an ongoing poll, the end of another one.
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ibp_chain.accounts import ss58_encode
 from ibp_chain.blocks import BlockRef
-from ibp_chain.errors import InputError, SourceError
+from ibp_chain.errors import DecodeError, InputError, SourceError
 from ibp_chain.networks import Network
 from ibp_chain.scale import schema
 from ibp_chain.types import AccountId, Hash, PollIndex, SpecVersion
@@ -105,7 +106,7 @@ def audit(state: State, node: StorageSource, runtimes: Runtimes, at: BlockRef) -
         differences += (
             Difference(
                 side.item,
-                _key_text(side.reader.key_of(key), state.network),
+                _key_text(side.reader, key, state.network),
                 _text(side.mirror.get(key)),
                 _text(side.chain.get(key)),
             )
@@ -162,8 +163,12 @@ def _polls(mirrors: Mirrors, node: StorageSource, at: Hash, runtime: Runtime) ->
     chain = {}
     if runtime.has_pallet(pallet):
         for key, raw in _read(node, keyed.prefix, at):
-            info = referenda.info_of(runtime.decode_storage(pallet, item, raw))
-            chain[key] = Entry(b"", info)
+            try:
+                info = referenda.info_of(runtime.decode_storage(pallet, item, raw))
+            except DecodeError as error:
+                chain[key] = _undecoded(raw, error)
+            else:
+                chain[key] = Entry(b"", info)
     return Sides(f"{pallet}.{item}", keyed, mirror, chain)
 
 
@@ -174,11 +179,19 @@ def _entries(
 ) -> Entries:
     entries = {}
     for key, raw in raw_items:
-        reader.load(key, raw)
+        try:
+            reader.load(key, raw)
+        except DecodeError as error:
+            entries[key] = _undecoded(raw, error)
+            continue
         entry = view(raw, reader.get(reader.key_of(key)))
         if entry is not None:
             entries[key] = entry
     return entries
+
+
+def _undecoded(raw: bytes, error: DecodeError) -> Entry:
+    return Entry(raw, f"0x{raw.hex()}, which does not decode: {error}")
 
 
 def _whole(raw: bytes, value: Any) -> Entry:
@@ -213,7 +226,11 @@ def _text(entry: Entry | None) -> str | None:
     return None if entry is None else str(entry.value)
 
 
-def _key_text(key: Any, network: Network) -> str:
+def _key_text(reader: StorageMap[Any, Any], raw_key: bytes, network: Network) -> str:
+    try:
+        key = reader.key_of(raw_key)
+    except DecodeError:
+        return f"0x{raw_key.hex()}"
     parts = key if isinstance(key, tuple) else (key,)
     return ", ".join(_part_text(part, network) for part in parts)
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from ibp_chain.blocks import Block, BlockRef
 from ibp_chain.errors import InputError
 from ibp_chain.source import BlockSource
-from ibp_chain.types import BlockNumber, Hash
+from ibp_chain.types import BlockNumber
 from ledger.replay import BlockReport, Runtimes, apply_block
 from ledger.state import State
 from ledger.store import Store
@@ -37,10 +37,10 @@ def replay_into(
     """Bring `store` from where it stands up to block `last` of `source`, default its head.
 
     Returns the state there. `heard` is told of every block. Raises `InputError` where `source` is
-    of another chain or does not go on where the store stands, `DecodeError` and `MirrorDivergence`
-    as `apply_block`, the store then standing at the last whole batch.
+    of another chain or fork, or does not go on where the store stands, `DecodeError` and
+    `MirrorDivergence` as `apply_block`, the store then standing at the last whole batch.
     """
-    _check_chain(store, source.genesis_hash)
+    _check_chain(store, source)
     state = store.load_state()
     first = _next(store, source)
     end = source.head().number if last is None else last
@@ -59,7 +59,8 @@ def follow(
 ) -> State:
     """`replay_into`, then every further block as it is finalised, committed one by one.
 
-    Ends when `stop` says so, which is asked after every block and from time to time.
+    Ends when `stop` says so, which is asked after every block that is followed and from time to
+    time. A process that is killed instead loses nothing that was committed.
     """
     state = replay_into(store, source, runtimes, heard=heard)
     if not stop():
@@ -90,11 +91,22 @@ def _fold(
     store.commit()
 
 
-def _check_chain(store: Store, genesis_hash: Hash) -> None:
+def _check_chain(store: Store, source: BlockSource) -> None:
+    genesis_hash = source.genesis_hash
     if store.identity.genesis_hash != genesis_hash:
         raise InputError(
             f"{store.name} is the ledger of a chain with genesis "
             f"0x{store.identity.genesis_hash.hex()}, these blocks are of 0x{genesis_hash.hex()}"
+        )
+    head, stands = source.head(), store.head()
+    if stands is None or not 0 < head.number <= stands.number:
+        return  # where the blocks go on behind the store, the first of them tells
+    known = store.hash_at(head.number)
+    if known != head.hash:
+        has = "no such block" if known is None else f"0x{known.hex()} there"
+        raise InputError(
+            f"these blocks end with block {head.number} (0x{head.hash.hex()}), {store.name} has "
+            f"{has}: they are of another fork"
         )
 
 

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import zstandard
-from sqlalchemy import Connection, bindparam, delete, insert, inspect, update
-from sqlalchemy.exc import DBAPIError, NoResultFound
+from sqlalchemy import Connection, insert, inspect, update
 from sqlmodel import Session, col, select
 
 from ibp_chain.blocks import BlockRef
-from ibp_chain.errors import ConfigError
+from ibp_chain.errors import ConfigError, InputError
 from ibp_chain.networks import network
 from ibp_chain.types import AccountId, BlockNumber, Hash, SpecVersion
 from ledger.replay import BlockReport
 from ledger.state import State
 from ledger.storage import StorageMap
-from ledger.store_database import Database, DatabaseError
+from ledger.store_database import Database, DatabaseCorrupt, DatabaseError
+from ledger.store_entries import EMPTY_CHECKSUM, read_entries, write_entries
 from ledger.store_projection import project
 from ledger.store_rows import PROJECTIONS, rejection_rows, unattributed_rows
 from ledger.tables import (
@@ -32,12 +32,11 @@ from ledger.tables import (
     LedgerTable,
     RejectionRow,
     RuntimeRow,
-    StateEntry,
     UnattributedRow,
     table_of,
 )
 
-__all__ = ["DatabaseError", "Identity", "Store"]
+__all__ = ["DatabaseCorrupt", "DatabaseError", "Identity", "Store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,25 +97,38 @@ class Store:
     def head(self) -> BlockRef | None:
         """The last committed block; None before the first."""
         with self.session() as session:
-            row = session.exec(
-                select(BlockRow).join(LedgerMeta, col(LedgerMeta.head) == BlockRow.number)
-            ).one_or_none()
-            return None if row is None else BlockRef(BlockNumber(row.number), Hash(row.hash))
+            row = _head(session)
+            return None if row is None else _ref(row)
+
+    def hash_at(self, number: BlockNumber) -> Hash | None:
+        """Of the block that was applied at a height; None where there was none."""
+        with self.session() as session:
+            row = session.get(BlockRow, number)
+            return None if row is None else Hash(row.hash)
 
     def load_state(self) -> State:
-        """The state at the head. What was collected and not committed is forgotten."""
+        """The state at the head. What was collected and not committed is forgotten.
+
+        Raises `DatabaseCorrupt` where the entries are not those that were written.
+        """
         self._blocks.clear()
         self._changes.clear()
         self._runtimes.clear()
-        self._last = self.head()
-        return self._empty_state().load(self._entries())
+        state = State(network(self.identity.network), self.identity.expected_origin)
+        with self.session() as session:
+            row = _head(session)
+            self._last = None if row is None else _ref(row)
+            checksum = session.exec(select(LedgerMeta.state_checksum)).one()
+            state.load(read_entries(session, checksum))
+            head = state.head.value
+            if (None if head is None else head.ref) != self._last:
+                raise DatabaseCorrupt("its state is of another block than its blocks end with")
+        return state
 
     def last_block(self) -> BlockRow:
         """What is known of the head. Raises `ConfigError` before the first block."""
         with self.session() as session:
-            row = session.exec(
-                select(BlockRow).join(LedgerMeta, col(LedgerMeta.head) == BlockRow.number)
-            ).one_or_none()
+            row = _head(session)
         if row is None:
             raise ConfigError(f"{self.name} has no blocks yet: replay or follow a chain first")
         return row
@@ -161,7 +173,7 @@ class Store:
     def collect(self, state: State, report: BlockReport) -> None:
         """Take what `report`'s block changed in `state`, to be committed with the batch.
 
-        Raises `ConfigError` for a block that does not follow the last one.
+        Raises `InputError` for a block that does not follow the last one, and takes nothing then.
         """
         self._check_link(report)
         for storage_map in state.maps():
@@ -178,7 +190,7 @@ class Store:
         with self._database.errors(), self._database.engine.begin() as connection:
             self._write_blocks(connection)
             self._write_runtimes(connection)
-            self._write_entries(connection)
+            write_entries(connection, self._changed_entries())
             project(connection, PROJECTIONS, self._changed_values())
         self._blocks.clear()
         self._changes.clear()
@@ -198,23 +210,24 @@ class Store:
 
     def _found(self, identity: Identity | None) -> Identity:
         """The identity of the ledger that is there, or of the one that is begun now."""
-        if identity is not None and not inspect(self._database.engine).get_table_names():
+        tables = inspect(self._database.engine).get_table_names()
+        if identity is not None and not tables:
+            self._database.let_readers_in()
             with self._database.engine.begin() as connection:
                 LedgerTable.metadata.create_all(connection)
                 connection.execute(insert(table_of(LedgerMeta)), [_meta_row(identity)])
             return identity
-        try:
-            with Session(self._database.engine) as session:
-                meta = session.exec(select(LedgerMeta)).one()
-        except (DBAPIError, NoResultFound) as error:
-            raise ConfigError(
-                f"{self.name} is no ledger: replay or follow a chain first"
-            ) from error
-        if meta.schema_version != SCHEMA_VERSION:
-            raise ConfigError(
-                f"{self.name} is a ledger of schema version {meta.schema_version}, this program "
-                f"writes {SCHEMA_VERSION}: replay into a new file"
-            )
+        if table_of(LedgerMeta).name not in tables:
+            raise ConfigError(f"{self.name} is no ledger: replay or follow a chain into a new file")
+        with Session(self._database.engine) as session:
+            # alone: another version's row may have other columns
+            version = session.exec(select(LedgerMeta.schema_version)).one_or_none()
+            if version != SCHEMA_VERSION:
+                raise ConfigError(
+                    f"{self.name} is a ledger of schema version {version}, this program "
+                    f"writes {SCHEMA_VERSION}: replay into a new file"
+                )
+            meta = session.exec(select(LedgerMeta)).one()
         origin = meta.expected_origin
         found = Identity(
             meta.network, Hash(meta.genesis_hash), None if origin is None else AccountId(origin)
@@ -223,18 +236,11 @@ class Store:
             raise ConfigError(f"{self.name} is another ledger: {_difference(found, identity)}")
         return found
 
-    def _empty_state(self) -> State:
-        return State(network(self.identity.network), self.identity.expected_origin)
-
-    def _entries(self) -> Iterator[tuple[bytes, bytes]]:
-        with self.session() as session:
-            for entry in session.exec(select(StateEntry)):
-                yield entry.key, entry.value
-
     def _check_link(self, report: BlockReport) -> None:
-        if self._last is not None and report.parent_hash != self._last.hash:
-            raise ConfigError(
-                f"{self.name} stands at block {self._last.number} (0x{self._last.hash.hex()}); "
+        last = self._last or BlockRef(BlockNumber(0), self.identity.genesis_hash)
+        if report.parent_hash != last.hash or report.ref.number <= last.number:
+            raise InputError(
+                f"{self.name} stands at block {last.number} (0x{last.hash.hex()}); "
                 f"block {report.ref.number} does not follow it: is it of another chain or fork?"
             )
 
@@ -267,7 +273,7 @@ class Store:
             yield storage_map, {key: value for key, (value, _) in entries.items()}
 
     def _write_runtimes(self, connection: Connection) -> None:
-        compress = zstandard.ZstdCompressor(level=9).compress
+        compress = zstandard.ZstdCompressor(level=9, write_checksum=True).compress
         rows = [
             {"spec_version": version, "metadata_version": raw[4], "zstd": compress(raw)}
             for version, formats in self._runtimes.items()
@@ -286,22 +292,32 @@ class Store:
             ).all()
         if not rows:
             raise ConfigError(f"{self.name} has no runtime of spec version {spec_version}")
-        return [zstandard.ZstdDecompressor().decompress(row.zstd) for row in rows]
+        decompress = zstandard.ZstdDecompressor().decompress
+        with self._database.errors():
+            try:
+                return [decompress(row.zstd) for row in rows]
+            except zstandard.ZstdError as error:
+                raise DatabaseCorrupt(
+                    f"metadata of spec version {spec_version}: {error}"
+                ) from error
 
-    def _write_entries(self, connection: Connection) -> None:
-        table = table_of(StateEntry)
-        changed, new = [], []
-        for storage_map, entries in self._changes.items():
-            for key, (value, number) in entries.items():
-                raw = storage_map.raw_key(key)
-                changed.append({"old": raw})
-                if value is not None:
-                    encoded = storage_map.encode_value(value)
-                    new.append({"key": raw, "value": encoded, "changed_at": number})
-        if changed:
-            connection.execute(delete(table).where(table.c.key == bindparam("old")), changed)
-        if new:
-            connection.execute(insert(table), new)
+    def _changed_entries(self) -> dict[bytes, tuple[bytes, BlockNumber] | None]:
+        return {
+            storage_map.raw_key(key): (
+                None if value is None else (storage_map.encode_value(value), number)
+            )
+            for storage_map, entries in self._changes.items()
+            for key, (value, number) in entries.items()
+        }
+
+
+def _head(session: Session) -> BlockRow | None:
+    head = select(BlockRow).join(LedgerMeta, col(LedgerMeta.head) == BlockRow.number)
+    return session.exec(head).one_or_none()
+
+
+def _ref(row: BlockRow) -> BlockRef:
+    return BlockRef(BlockNumber(row.number), Hash(row.hash))
 
 
 def _meta_row(identity: Identity) -> dict[str, Any]:
@@ -312,6 +328,7 @@ def _meta_row(identity: Identity) -> dict[str, Any]:
         "genesis_hash": identity.genesis_hash,
         "expected_origin": identity.expected_origin,
         "head": None,
+        "state_checksum": EMPTY_CHECKSUM,
     }
 
 

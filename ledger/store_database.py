@@ -17,11 +17,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 from sqlmodel import create_engine
 
-from ibp_chain.errors import ConfigError, InputError
+from ibp_chain.errors import CheckFailed, ConfigError, InputError
 
 BUSY_TIMEOUT_MS = 10_000
 _WRITE_PRAGMAS = (
-    "journal_mode = WAL",
     # a power cut may take the last transactions, never half of one: the chain still has the blocks
     "synchronous = NORMAL",
     "foreign_keys = ON",
@@ -33,6 +32,10 @@ _READ_PRAGMAS = ("query_only = ON", "cache_size = -65536")
 
 class DatabaseError(InputError):
     """The database refused: locked, full, unreadable. What was committed before is intact."""
+
+
+class DatabaseCorrupt(CheckFailed):
+    """The database holds something else than was written: replay into a new file."""
 
 
 class Database:
@@ -54,6 +57,12 @@ class Database:
         if self._lock:
             self._lock.release()
 
+    def let_readers_in(self) -> None:
+        """Readers and the writer go on side by side; kept in the file, so once is enough."""
+        with self.engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA journal_mode = WAL")
+
     def __enter__(self) -> Self:
         return self
 
@@ -67,6 +76,10 @@ class Database:
             yield
         except DBAPIError as error:
             raise DatabaseError(f"{self.name}: {error.orig}") from error
+        except DatabaseCorrupt as error:
+            raise DatabaseCorrupt(
+                f"{self.name} is damaged: {error}: replay into a new file"
+            ) from error
 
 
 class _WriterLock:

@@ -1,4 +1,4 @@
-"""Which tables follow which storage items, item by item."""
+"""The rows of each table, by the storage item that they are a projection of."""
 
 from collections.abc import Callable, Iterator
 

@@ -127,11 +127,20 @@ def type_checks(table: Table) -> Iterator[CheckConstraint]:
         match column.type:
             case PlanckColumn():
                 digits = f"length({name}) = {PLANCK_DIGITS} AND {name} NOT GLOB '*[^0-9]*'"
+                yield _stored_as("text", name)
                 yield CheckConstraint(digits).ddl_if(dialect="sqlite")
                 yield CheckConstraint(f"{name} >= 0").ddl_if(dialect="postgresql")
             case CountColumn():
+                yield _stored_as("integer", name)
                 yield CheckConstraint(f"{name} >= 0")
-            case BytesColumn(size=int() as size):
-                yield CheckConstraint(f"length({name}) = {size}")
+            case BytesColumn(size=size):
+                yield _stored_as("blob", name)
+                if size is not None:
+                    yield CheckConstraint(f"length({name}) = {size}")
             case NameColumn(names=names):
                 yield CheckConstraint(f"{name} IN ({', '.join(map(repr, names))})")
+
+
+def _stored_as(kind: str, name: str) -> CheckConstraint:
+    """SQLite keeps any value in any column, and text is above every number to it."""
+    return CheckConstraint(f"typeof({name}) IN ('{kind}', 'null')").ddl_if(dialect="sqlite")

@@ -78,6 +78,7 @@ class LedgerMeta(LedgerTable, table=True):
     genesis_hash: bytes = _column(_HASH)
     expected_origin: bytes | None = _column(_ACCOUNT, null=True)
     head: int | None = _column(_COUNT, _to("block.number"), null=True)
+    state_checksum: bytes = _column(BytesColumn(32))
 
 
 class BlockRow(LedgerTable, table=True):

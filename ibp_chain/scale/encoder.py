@@ -1,7 +1,8 @@
 """Encoders from a registry: one closure for each type, made when first needed.
 
 Takes the shapes of `ibp_chain.scale.values`, exactly: a missing or superfluous field, an unknown
-variant or an integer out of range raises `InputError`, for values come from people too.
+variant or an integer out of range raises `InputError`, for values come from people too. One
+shorthand: of any enum, a variant without fields may be given by its bare name.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -81,11 +82,10 @@ class Encoders:
         return option
 
     def _enum(self, path: str, variants: Sequence[md.Variant]) -> Encoder:
-        plain = not any(variant.fields for variant in variants)
         table = {v.name: (bytes((v.index,)), self.fields(v.fields)) for v in variants}
 
         def enum(value: Any) -> bytes:
-            name, payload = (value, ()) if plain else _pair(value)
+            name, payload = (value, ()) if isinstance(value, str) else _pair(value)
             if not isinstance(name, str) or name not in table:
                 raise InputError(f"{path} has no variant {name!r}")
             index, encode = table[name]
