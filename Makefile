@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-fast check format bench fuzz lock clean
+.PHONY: demo test test-fast check format bench lock clean
 
 demo: .venv/.installed
 	$(BIN)/ibp demo
@@ -26,9 +26,6 @@ format: .venv/.installed
 
 bench: .venv/.installed
 	$(BIN)/python -m scripts.bench
-
-fuzz: .venv/.installed        # not part of `test`: runs as long as SECONDS says
-	$(BIN)/python -m scripts.fuzz_scale --seconds $(or $(SECONDS),3600)
 
 lock:                         # after a change of dependencies in pyproject.toml
 	$(BIN)/pip install --quiet uv

@@ -67,6 +67,22 @@ class PeerCodec:
             raise CheckFailed("substrate-interface leaves bytes of the call unread")
         return value
 
+    def decode_events(self, raw: bytes) -> list[Any]:
+        """The value of `System.Events`, each a dict with `phase`, `extrinsic_idx`, `module_id`,
+        `event_id` and `attributes`. Raises `CheckFailed` where it cannot read them all.
+        """
+        data = ScaleBytes(bytearray(raw))
+        item = self._metadata.get_metadata_pallet("System").get_storage_function("Events")
+        try:
+            events = self._config.create_scale_object(
+                item.get_value_type_string(), data=data, metadata=self._metadata
+            ).decode()
+        except Exception as error:
+            raise CheckFailed(f"substrate-interface cannot read the events: {error}") from error
+        if data.get_remaining_length():
+            raise CheckFailed("substrate-interface leaves bytes of the events unread")
+        return list(events)
+
     def check_call(self, call: bytes) -> str:
         """The `Pallet.name` that the codec reads; `CheckFailed` unless it encodes `call` again."""
         value = self.decode_call(call)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 from sqlalchemy import Engine, event, make_url
 from sqlalchemy.engine import URL
@@ -49,8 +50,10 @@ class Database:
         if not write and not (self.url.database and Path(self.name).is_file()):
             raise ConfigError(f"there is no ledger at {self.name}: replay or follow a chain first")
         if self._lock:
+            if not _may_write(Path(self.name)):  # which SQLite would say at the first commit only
+                raise ConfigError(f"{self.name} is read-only: replay into a file that is yours")
             self._lock.acquire()
-        self.engine = _engine(self.url, write=write)
+        self.engine = _engine(self.url if write else _reading(self.url), write=write)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -126,6 +129,25 @@ def _sqlite_url(url: str) -> URL:
     if not folder.is_dir():
         raise ConfigError(f"{folder} is no directory: a ledger cannot be there")
     return parsed
+
+
+def _may_write(path: Path) -> bool:
+    return not path.exists() or os.access(path, os.W_OK, effective_ids=True)
+
+
+def _reading(url: URL) -> URL:
+    """`url`, for a file that only others may write to.
+
+    SQLite wants files beside the database even from a reader, unless it is told that the database
+    is immutable: true where nobody has one open, so that there is no write-ahead log.
+    """
+    path = Path(str(url.database))
+    if _may_write(path) and _may_write(path.parent):
+        return url
+    if path.with_name(path.name + "-wal").exists():
+        return url
+    query = {**url.query, "immutable": "1", "uri": "true"}
+    return url.set(database=f"file:{quote(str(path.absolute()))}", query=query)
 
 
 def _engine(url: URL, *, write: bool) -> Engine:

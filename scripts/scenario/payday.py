@@ -24,9 +24,13 @@ PRICE = Price(usd=Decimal("2.15"), source="scenario: a flat price", at="2026-02-
 _PAYDAY = datetime(2026, 2, 1, 0, 10, tzinfo=UTC)
 
 
+def dawn(stage: Stage) -> None:
+    """Let the month end."""
+    stage.jump_to_time(int(_PAYDAY.timestamp()) * 1_000)
+
+
 def pay(stage: Stage, cast: Cast, rules: Rules, folder: Path) -> tuple[Path, Path]:
     """Build, check, approve, fail, fund, approve again; statement and bundle files."""
-    stage.jump_to_time(int(_PAYDAY.timestamp()) * 1_000)
     bundle = _bundle(stage, cast, rules, folder / "rows")
     files = folder / "statement.json", folder / "bundle.json"
     write_file(files[0], bundle.statement.encoded)
@@ -35,20 +39,19 @@ def pay(stage: Stage, cast: Cast, rules: Rules, folder: Path) -> tuple[Path, Pat
     for curator in cast.curators[:3]:
         approver.approve(curator, although_short=True)
     _ensure(stage, cast, bundle, Outcome.FAILED)
-    stage.send(
-        cast.whale,
-        stage.encode(
-            "Balances",
-            "transfer_keep_alive",
-            dest=("Id", cast.multisig),
-            value=bundle.statement.total + stage.network.planck(1_000),
-        ),
-    )
-    stage.block()
+    fund(stage, cast, bundle)
     for curator in cast.curators[2:5]:
         approver.approve(curator)
     _ensure(stage, cast, bundle, Outcome.PAID)
     return files
+
+
+def fund(stage: Stage, cast: Cast, bundle: Bundle) -> None:
+    """Give the multisig what the payout needs, and some."""
+    amount = bundle.statement.total + stage.network.planck(1_000)
+    transfer = {"dest": ("Id", cast.multisig), "value": amount}
+    stage.send(cast.whale, stage.encode("Balances", "transfer_keep_alive", **transfer))
+    stage.block()
 
 
 def ledger_of(stage: Stage, cast: Cast) -> Ledger:

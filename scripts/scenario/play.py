@@ -1,4 +1,4 @@
-"""All acts in order, on a fresh test chain: `with stage(...)` sets it, `play` plays it."""
+"""All acts in order, on a fresh test chain; the last one, payday, can be left to somebody else."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -60,27 +60,37 @@ def play(
 
     `tell` hears of every act. Raises `CallFailed` where the chain does not do as expected.
     """
-    rules = load_rules()
     with NodeSource(devnet.url) as node:
-        stage = _stage(devnet, cast, node)
-        tell("the curators found the programme")
-        program = founding.found(stage, cast, rules)
-        founding.register(stage, cast)
-        founding.link(stage, cast)
-        founding.forge(stage, cast)
-        tell("members vote")
-        governance.submit_referenda(stage, cast)
-        governance.vote(stage, cast)
-        governance.pass_the_first(stage)
-        governance.after_the_first(stage, cast)
-        _keep_scores(stage, cast, rules, program, folder, tell)
+        stage = set_stage(devnet, cast, node)
+        program = play_until_payday(stage, cast, folder, tell)
         tell("the curators pay")
-        statement, bundle = payday.pay(stage, cast, rules, folder)
+        statement, bundle = payday.pay(stage, cast, load_rules(), folder)
         stage.block()
         return Outcome(program, statement, bundle)
 
 
-def _stage(devnet: Devnet, cast: Cast, node: NodeSource) -> Stage:
+def play_until_payday(
+    stage: Stage, cast: Cast, folder: Path, tell: Callable[[str], object] = lambda _: None
+) -> Hash:
+    """All acts before the payout; the founding remark's hash. Rows are written into `folder`."""
+    rules = load_rules()
+    tell("the curators found the programme")
+    program = founding.found(stage, cast, rules)
+    founding.register(stage, cast)
+    founding.link(stage, cast)
+    founding.forge(stage, cast)
+    tell("members vote")
+    governance.submit_referenda(stage, cast)
+    governance.vote(stage, cast)
+    governance.pass_the_first(stage)
+    governance.after_the_first(stage, cast)
+    _keep_scores(stage, cast, rules, program, folder, tell)
+    payday.dawn(stage)
+    return program
+
+
+def set_stage(devnet: Devnet, cast: Cast, node: NodeSource) -> Stage:
+    """A stage on `devnet`, which `node` reads."""
     known = runtimes(node)
     submitter = Submitter(node, known, timeout=60, poll_seconds=0.05, advance=devnet.new_block)
     return Stage(devnet, node, submitter, submitter.runtime(), NETWORK, cast.curators)

@@ -115,7 +115,7 @@ class Dice:
         return 4_000 if self.chance(4) else self.random.choice(self.polls)
 
     def track(self) -> int:
-        return 999 if self.chance(4) else self.random.choice(self.tracks)
+        return 999 if self.chance(8) else self.random.choice(self.tracks)
 
     def account_vote(self) -> Any:
         match self.random.randrange(5):
@@ -281,7 +281,7 @@ class Dice:
         if name == "poke_deposit" and self.runtime.has_call("Multisig", name):
             return self.call("Multisig", name, **args)
         timepoint = operation.timepoint
-        if self.chance(8):
+        if self.chance(15):
             timepoint = {**timepoint, "index": timepoint["index"] + 1}
         return self._approval(
             who, operation.signatories, operation.threshold, timepoint, operation.call

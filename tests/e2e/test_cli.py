@@ -3,40 +3,16 @@
 import json
 import shutil
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import ibp_chain
 from tests.support.chain import ScriptedNode, chain
+from tests.support.command_line import DEMO, assert_done, assert_one_clear_line, ibp
 from tests.support.rpc_server import http_node
 
-DEMO = Path(ibp_chain.__file__).parent / "data" / "demo"
 ARCHIVE = DEMO / "archive"
-
-
-def ibp(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ibp_chain.cli.app", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd or Path(ibp_chain.__file__).parents[1],
-        timeout=120,
-    )
-
-
-def assert_one_clear_line(done: subprocess.CompletedProcess[str], code: int, *said: str) -> None:
-    assert done.returncode == code, done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("ibp: ")
-    for text in said:
-        assert text in lines[0]
-    assert "Traceback" not in done.stderr + done.stdout
 
 
 @pytest.fixture
@@ -72,7 +48,8 @@ def test_the_demo_ends_with_the_recorded_state_root() -> None:
         "short by part",
         "Proven by",
         "the same call hash",
-        "paid; 4 of 4 lines as stated",
+        "Token.FundsUnavailable",
+        "After 2 attempts: paid.",
         "wrong_origin",
     ):
         assert said in done.stdout
@@ -115,6 +92,77 @@ def test_an_archive_is_described_and_its_blocks_shown(archive: Path) -> None:
     assert info["chain"]["token_symbol"] == "PAS"
     block = json.loads(ibp("archive", "show", archive, 4, "--json").stdout)
     assert "Multisig.MultisigExecuted" in [event["event"] for event in block["events"]]
+
+
+# --- A payout, built and checked again from the recording ------------------------------------
+
+
+BUNDLE = DEMO / "bundle.json"
+
+
+def statement_arguments(out: Path, block: int) -> tuple[object, ...]:
+    price = ("--price", "2.15", "--price-source", "scenario: a flat price")
+    when = ("--price-at", "2026-02-01T00:00:00Z")
+    ledger = ("--rows", DEMO / "rows", "--archive", ARCHIVE, "--at", block)
+    return ("payout", "statement", "2026-01", "--out", out, *price, *when, *ledger)
+
+
+@pytest.fixture(scope="module")
+def stated_at() -> int:
+    return int(json.loads(BUNDLE.read_text())["statement"]["ledger"]["block"])
+
+
+def test_statement_and_bundle_come_out_byte_for_byte_the_same(
+    tmp_path: Path, stated_at: int
+) -> None:
+    statement, bundle = tmp_path / "statement.json", tmp_path / "bundle.json"
+    assert_done(ibp(*statement_arguments(statement, stated_at)))
+    assert statement.read_bytes() == (DEMO / "statement.json").read_bytes()
+    ledger = ("--archive", ARCHIVE, "--at", stated_at)
+    said = assert_done(ibp("multisig", "build", statement, "--out", bundle, *ledger))
+    assert bundle.read_bytes() == BUNDLE.read_bytes()
+    assert json.loads(BUNDLE.read_text())["call_hash"] in said
+
+
+def test_a_curator_verifies_a_bundle_from_blocks_alone() -> None:
+    arguments = ("multisig", "verify", BUNDLE, "--rows", DEMO / "rows", "--archive", ARCHIVE)
+    said = assert_done(ibp(*arguments))
+    assert "is the same; two decoders read the same call" in said
+    assert json.loads(BUNDLE.read_text())["call_hash"] in said
+
+
+def test_a_bundle_with_another_amount_is_refused_and_the_difference_named(tmp_path: Path) -> None:
+    value = json.loads(BUNDLE.read_text())
+    value["statement"]["lines"][0]["planck"] = "1" + value["statement"]["lines"][0]["planck"]
+    altered = tmp_path / "bundle.json"
+    altered.write_text(json.dumps(value, separators=(",", ":"), sort_keys=True) + "\n")
+    done = ibp("multisig", "verify", altered, "--rows", DEMO / "rows", "--archive", ARCHIVE)
+    assert_one_clear_line(done, 1, "statement.lines.amforc/services.planck")
+
+
+def test_a_paid_statement_makes_no_second_bundle(tmp_path: Path) -> None:
+    done = ibp(
+        "multisig", "build", DEMO / "statement.json", "--archive", ARCHIVE,
+        "--out", tmp_path / "again.json",
+    )  # fmt: skip
+    assert_one_clear_line(done, 1, "2026-01 was paid before")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_call_is_read_aloud(database: str) -> None:
+    call = json.loads(BUNDLE.read_text())["call"]
+    read = json.loads(assert_done(ibp("multisig", "decode", call, "--db", database, "--json")))
+    assert [each["member"] for each in read["transfers"]] == [
+        "amforc", "gatotech", "stake-plus", "turboflakes",
+    ]  # fmt: skip
+
+
+def test_a_bundle_is_reconciled_as_it_stood_and_as_it_stands(stated_at: int) -> None:
+    arguments = ("multisig", "reconcile", BUNDLE, "--archive", ARCHIVE)
+    assert "Settled" in assert_done(ibp(*arguments))
+    failed = ibp(*arguments, "--at", stated_at + 4)
+    assert_one_clear_line(failed, 1, "not settled", "failed inside")
+    assert_one_clear_line(ibp(*arguments, "--at", stated_at), 1, "nobody has approved it")
 
 
 # --- What does not hold: exit 1 -------------------------------------------------------------

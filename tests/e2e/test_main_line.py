@@ -1,7 +1,12 @@
-"""The whole way: the programme played on the real runtime, followed, recorded, replayed, audited."""
+"""The whole way on the real runtime: played, paid by command line, followed, recorded, audited.
 
+The programme is played once for all tests here; every payout command is a process of its own.
+"""
+
+import json
+import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -13,13 +18,78 @@ from ibp_chain.source import NodeSource
 from ibp_chain.types import Hash
 from ledger.audit import audit
 from ledger.indexer import follow, replay_into
+from ledger.replay import apply_block
 from ledger.state import State
 from ledger.store import Identity, Store
+from multisig.bundle import read_bundle
 from scripts.devnet_process import Devnet, start_devnet
+from scripts.scenario import payday
 from scripts.scenario.cast import Cast
-from scripts.scenario.play import NETWORK, Outcome, devnet_options, load_cast, play
+from scripts.scenario.play import (
+    NETWORK,
+    devnet_options,
+    load_cast,
+    play_until_payday,
+    set_stage,
+)
+from tests.support.command_line import assert_done, assert_one_clear_line, ibp
 
 pytestmark = pytest.mark.live
+
+Done = subprocess.CompletedProcess[str]
+
+
+@dataclass(frozen=True)
+class Curators:
+    """People at their terminals: what they type, and what they are told."""
+
+    devnet: Devnet
+    folder: Path
+    told: dict[str, Done] = field(default_factory=dict)
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "bundle.json"
+
+    @property
+    def archive(self) -> tuple[object, ...]:
+        return "--archive", self.folder / "archive"
+
+    @property
+    def rows(self) -> tuple[object, ...]:
+        return "--rows", self.folder / "rows"
+
+    @property
+    def node(self) -> tuple[object, ...]:
+        return "--node", self.devnet.url
+
+    def record(self) -> None:
+        """Bring the archive up to the chain's head."""
+        assert_done(ibp("archive", "record", self.folder / "archive", *self.node))
+
+    def prepare(self) -> None:
+        """Statement and bundle from the blocks so far."""
+        self.record()
+        price = ("--price", "2.15", "--price-source", "a flat price", "--price-at", "2026-02-01")
+        statement = self.folder / "statement.json"
+        stating = ("payout", "statement", "2026-01", "--out", statement, *price)
+        assert_done(ibp(*stating, *self.archive, *self.rows))
+        building = ("multisig", "build", statement, "--out", self.bundle)
+        assert_done(ibp(*building, *self.archive, *self.node))
+
+    def say(self, name: str, *arguments: object) -> None:
+        self.told[name] = ibp("multisig", *arguments)
+
+    def approve(self, name: str, secret_uri: str, *arguments: str) -> None:
+        """Against blocks recorded just before, as each curator has them."""
+        self.record()
+        approving = ("multisig", "approve", self.bundle, "--yes", *arguments)
+        secret = {"IBP_SECRET_URI": secret_uri}
+        self.told[name] = ibp(*approving, *self.node, *self.archive, *self.rows, env=secret)
+
+    def reconcile(self, name: str) -> None:
+        self.record()
+        self.say(name, "reconcile", self.bundle, *self.archive, "--json")
 
 
 @dataclass(frozen=True)
@@ -28,19 +98,90 @@ class Played:
 
     devnet: Devnet
     cast: Cast
-    outcome: Outcome
-    folder: Path
+    curators: Curators
 
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     cast, folder = load_cast(), tmp_path_factory.mktemp("programme")
-    with start_devnet(**devnet_options(cast)) as devnet:
-        yield Played(devnet, cast, play(devnet, cast, folder), folder)
+    with start_devnet(**devnet_options(cast)) as devnet, NodeSource(devnet.url) as node:
+        stage = set_stage(devnet, cast, node)
+        play_until_payday(stage, cast, folder)
+        curators = Curators(devnet, folder)
+        devnet.rpc("dev_setBlockBuildMode", "Instant")
+        curators.prepare()
+        curators.say("verified", "verify", curators.bundle, *curators.archive, *curators.rows)
+        curators.approve("poor", "//IBP//Curator//0")
+        curators.approve("stranger", "//IBP//Stranger", "--although-short")
+        curators.approve("first", "//IBP//Curator//0", "--although-short")
+        curators.approve("again", "//IBP//Curator//0", "--although-short")
+        curators.say("status", "status", curators.bundle, *curators.node, "--json")
+        curators.reconcile("pending")
+        curators.approve("second", "//IBP//Curator//1", "--although-short")
+        curators.approve("third", "//IBP//Curator//2", "--although-short")
+        curators.reconcile("failed")
+        devnet.rpc("dev_setBlockBuildMode", "Manual")
+        payday.fund(stage, cast, read_bundle(curators.bundle))
+        devnet.rpc("dev_setBlockBuildMode", "Instant")
+        for place in (4, 3, 2):
+            curators.approve(f"curator {place}", f"//IBP//Curator//{place}")
+        curators.reconcile("paid")
+        curators.approve("too late", "//IBP//Curator//0")
+        yield Played(devnet, cast, curators)
 
 
-def _identity(played: Played, genesis_hash: Hash) -> Identity:
-    return Identity(NETWORK.name, genesis_hash, played.cast.multisig)
+# --- The payout, as curators see it ---------------------------------------------------------
+
+
+def test_a_bundle_is_verified_from_blocks_before_it_is_signed(played: Played) -> None:
+    assert "two decoders read the same call" in assert_done(played.curators.told["verified"])
+
+
+def test_nothing_is_signed_that_cannot_be_paid(played: Played) -> None:
+    assert_one_clear_line(played.curators.told["poor"], 1, "can spend", "fund")
+
+
+def test_a_stranger_and_a_second_approval_by_the_same_curator_are_refused(played: Played) -> None:
+    told = played.curators.told
+    assert_one_clear_line(told["stranger"], 1, "no signatory")
+    assert_one_clear_line(told["again"], 1, "approved")
+
+
+def test_status_and_reconciliation_tell_who_signed_while_it_is_pending(played: Played) -> None:
+    told = played.curators.told
+    status = json.loads(assert_done(told["status"]))
+    assert status["open"]
+    assert len(status["approvals"]) == 1
+    pending = json.loads(told["pending"].stdout)
+    assert (pending["outcome"], pending["lacking"]) == ("pending", 2)
+    assert pending["signed"] == status["approvals"]
+    assert int(pending["attempts"][0]["deposit_held"]) > 0
+    assert told["pending"].returncode == 1
+
+
+def test_a_payout_that_fails_inside_is_told_as_a_failure(played: Played) -> None:
+    told = played.curators.told
+    assert "more signatures are needed" in assert_done(told["second"])
+    assert_one_clear_line(told["third"], 1, "failed inside: Token.FundsUnavailable")
+    failed = json.loads(told["failed"].stdout)
+    assert failed["outcome"] == "failed"
+    assert {line["paid"] for line in failed["lines"]} == {None}
+
+
+def test_the_same_bundle_is_paid_by_other_curators_after_funding(played: Played) -> None:
+    told = played.curators.told
+    assert "Approved and executed" in assert_done(told["curator 2"])
+    paid = json.loads(assert_done(told["paid"]))
+    assert paid["settled"]
+    assert [len(attempt["signed"]) for attempt in paid["attempts"]] == [3, 3]
+    assert all(line["paid"] == line["stated"] for line in paid["lines"])
+
+
+def test_a_paid_bundle_is_not_signed_again(played: Played) -> None:
+    assert_one_clear_line(played.curators.told["too late"], 1, "2026-01 was paid before")
+
+
+# --- The ledger, as auditors see it ---------------------------------------------------------
 
 
 def test_following_the_chain_and_replaying_its_recording_give_the_same_root(
@@ -64,14 +205,12 @@ def test_following_the_chain_and_replaying_its_recording_give_the_same_root(
 
 def test_the_audit_finds_no_difference(played: Played, tmp_path: Path) -> None:
     with NodeSource(played.devnet.url) as node:
-        with Store(
-            f"sqlite:///{tmp_path / 'ledger.db'}", _identity(played, node.genesis_hash)
-        ) as store:
-            replay_into(store, node, runtimes(node))
-            state = store.load_state()
+        identity = _identity(played, node.genesis_hash)
+        with Store(f"sqlite:///{tmp_path / 'ledger.db'}", identity) as store:
+            state = replay_into(store, node, runtimes(node))
         head = state.head.value
         assert head is not None
-        result = audit(state, node, runtimes(node))
+        result = audit(state, node, runtimes(node), head.ref)
     assert result.agrees, [str(difference) for difference in result.differences]
     assert result.compared["ConvictionVoting.VotingFor"] > 0
     assert result.compared["Balances.Locks"] > 0
@@ -79,22 +218,20 @@ def test_the_audit_finds_no_difference(played: Played, tmp_path: Path) -> None:
 
 def test_the_story_is_in_the_ledger(played: Played) -> None:
     with NodeSource(played.devnet.url) as node:
-        state = State(NETWORK, played.cast.multisig)
-        _fold(state, node)
-    members = dict(state.membership.members.items())
-    assert set(members) == {member.id for member in played.cast.members}
+        state, known = State(NETWORK, played.cast.multisig), runtimes(node)
+        for block in node.blocks(node.first()):
+            apply_block(state, block, known(block.spec_version))
+    assert {member for member, _ in state.membership.members.items()} == {
+        member.id for member in played.cast.members
+    }
     assert len(state.scores.standing) == 4
     assert len(state.scores.equivocations) == 1
     assert len(state.programme.rejections) == 4
     batches = [batch.status.name for _, batch in sorted(state.payouts.batches.items())]
     assert batches == ["FAILED", "PAID"]
-    assert len(state.payouts.paid) > 0
+    assert len(state.payouts.paid) == 4
     assert len(state.payouts.violations) == 0
 
 
-def _fold(state: State, node: NodeSource) -> None:
-    from ledger.replay import apply_block
-
-    known = runtimes(node)
-    for block in node.blocks(node.first()):
-        apply_block(state, block, known(block.spec_version))
+def _identity(played: Played, genesis_hash: Hash) -> Identity:
+    return Identity(NETWORK.name, genesis_hash, played.cast.multisig)

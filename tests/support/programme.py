@@ -146,6 +146,7 @@ class Stage:
         else:
             at = milliseconds(moment or NOON_AFTER)
         self.fold = _Fold(self.state, number, at)
+        self.extrinsic = 2
         return number
 
     def found(self, program: Program = PROGRAM) -> "Stage":
@@ -200,6 +201,7 @@ class Stage:
         """Everything in `call` succeeds, inner calls first: the payout batches it brought."""
         before = len(self.fold.batches)
         self._dispatch(call, origin, path, None)
+        self.extrinsic += 1  # no two calls of a block stand in the same place
         return [batch for _, batch in self.fold.batches[before:]]
 
     def fail(self, call: Call, error: str, origin: AccountId = MULTISIG) -> list[Batch]:
@@ -212,7 +214,7 @@ class Stage:
     ) -> None:
         for place, inner in enumerate(call.args.get("calls", ())):
             self._dispatch(inner, origin, (*path, place), call)
-        self.play(Dispatched(_origin(origin), call, (), 2, path, parent))
+        self.play(Dispatched(_origin(origin), call, (), self.extrinsic, path, parent))
 
     # --- Digests ------------------------------------------------------------------
 
