@@ -14,7 +14,7 @@ from ibp_chain.blocks import Block, BlockRef, EventRecord, blake2_256
 from ibp_chain.errors import CallFailed, DecodeError, SourceError
 from ibp_chain.keys import Signer
 from ibp_chain.node import to_hex
-from ibp_chain.peer_codec import PeerCodec
+from ibp_chain.peer_codec import PeerCodec, peer_codec
 from ibp_chain.rpc import Request, RpcRefusal
 from ibp_chain.runtime import Runtime
 from ibp_chain.scale.primitives import decode_compact
@@ -250,7 +250,7 @@ class Submitter:
     def _codec(self, spec_version: SpecVersion, at: Hash) -> PeerCodec:
         if spec_version not in self._codecs:
             (text,) = self.node.ask_state([Request("state_getMetadata", (to_hex(at),))])
-            self._codecs[spec_version] = PeerCodec(self.node.bytes(text, "metadata"))
+            self._codecs[spec_version] = peer_codec(self.node.bytes(text, "metadata"))
         return self._codecs[spec_version]
 
     def _included(self, submitted: Submitted, block: Block, *, raise_on_failure: bool) -> Inclusion:

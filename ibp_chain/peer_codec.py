@@ -5,6 +5,7 @@ transaction extension must read as the type that the runtime's metadata declares
 no code with `ibp_chain.scale`.
 """
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from scalecodec.base import RuntimeConfigurationObject, ScaleBytes
@@ -22,6 +23,12 @@ class Extension(NamedTuple):
     in_extrinsic: str
     in_payload: str
     """Signed, and in no extrinsic: `additional_signed`, now `implicit`."""
+
+
+@lru_cache(maxsize=4)
+def peer_codec(metadata: bytes) -> "PeerCodec":
+    """The codec for a runtime, made once: it takes seconds, and is never changed afterwards."""
+    return PeerCodec(metadata)
 
 
 class PeerCodec:

@@ -106,7 +106,7 @@ def audit(state: State, node: StorageSource, runtimes: Runtimes, at: BlockRef) -
         differences += (
             Difference(
                 side.item,
-                _key_text(side.reader, key, state.network),
+                _key_text(side.keyed, key, state.network),
                 _text(side.mirror.get(key)),
                 _text(side.chain.get(key)),
             )
@@ -134,19 +134,21 @@ class Sides(NamedTuple):
     """One storage item as the mirror and the chain have it."""
 
     item: str
-    reader: StorageMap[Any, Any]
+    keyed: StorageMap[Any, Any]
     mirror: Entries
     chain: Entries
 
 
 def _mirrored_items(mirrors: Mirrors, node: StorageSource, at: Hash) -> Iterator[Sides]:
-    for mirror, reader in zip(mirrors.mirrored_maps(), Mirrors().mirrored_maps(), strict=True):
+    # one reader for each side: a reader takes an entry once
+    readers = Mirrors().mirrored_maps(), Mirrors().mirrored_maps()
+    for mirror, ours, theirs in zip(mirrors.mirrored_maps(), *readers, strict=True):
         view = _governance_lock if mirror is mirrors.balances.locks else _whole
         yield Sides(
             f"{mirror.pallet}.{mirror.item}",
-            reader,
-            _entries(reader, mirror.raw_items(), view),
-            _entries(reader, _read(node, mirror.prefix, at), view),
+            mirror,
+            _entries(ours, mirror.raw_items(), view),
+            _entries(theirs, _read(node, mirror.prefix, at), view),
         )
 
 
@@ -226,13 +228,21 @@ def _text(entry: Entry | None) -> str | None:
     return None if entry is None else str(entry.value)
 
 
-def _key_text(reader: StorageMap[Any, Any], raw_key: bytes, network: Network) -> str:
+def _key_text(keyed: StorageMap[Any, Any], raw_key: bytes, network: Network) -> str:
     try:
-        key = reader.key_of(raw_key)
+        key = keyed.key_of(raw_key)
     except DecodeError:
         return f"0x{raw_key.hex()}"
     parts = key if isinstance(key, tuple) else (key,)
-    return ", ".join(_part_text(part, network) for part in parts)
+    hashes = _HASHES_IN_KEYS.get(keyed.item, frozenset())
+    return ", ".join(
+        f"0x{part.hex()}" if at in hashes else _part_text(part, network)
+        for at, part in enumerate(parts)
+    )
+
+
+_HASHES_IN_KEYS = {"Multisigs": frozenset({1})}
+"""Which keys of an item are hashes; other keys of 32 bytes are accounts."""
 
 
 def _part_text(part: Any, network: Network) -> str:

@@ -120,7 +120,8 @@ def _class_lock(
 
 
 def _free_at(prior: cv.PriorLock, votes: tuple[VoteLock, ...]) -> RelayBlockNumber:
-    return max([prior.until, *(vote.until for vote in votes if vote.until is not None)])
+    held = (vote.until for vote in votes if vote.until is not None and vote.vote.balance)
+    return max([prior.until, *held])
 
 
 def _vote_lock(config: cv.Config, poll: PollIndex, vote: cv.AccountVote) -> VoteLock:

@@ -112,7 +112,9 @@ class _Fold:
 
     def batch(self, item: Dispatched | Failed) -> None:
         key = self.number, len(self.batches)
-        announced = (item.extrinsic_index, item.path) in self._announced
+        place = item.extrinsic_index, item.path
+        announced = place in self._announced
+        self._announced.discard(place)
         taken = take_batch(self.state, item, key, announced=announced)
         if taken is not None:
             self.batches.append((key, taken))

@@ -4,7 +4,7 @@ The rows of an entry depend on nothing but its key and value, so a table can be 
 raw entries at any time and must come out the same.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Table, and_, bindparam, delete, insert
@@ -63,14 +63,3 @@ def _delete_owned(table: Table, owner: Row) -> Any:
 
 def _prefixed(owners: Iterable[Row]) -> list[Row]:
     return [{_OWNER + name: value for name, value in owner.items()} for owner in owners]
-
-
-def all_rows(
-    projections: Projections, storage_maps: Iterable[StorageMap[Any, Any]]
-) -> Iterator[tuple[Table, Row]]:
-    """Every row that the tables must hold for these storage items."""
-    for storage_map in storage_maps:
-        for projection in projections.get((storage_map.pallet, storage_map.item), ()):
-            for key, value in storage_map.items():
-                for row in projection.rows(key, value):
-                    yield projection.table, {**projection.owner(key), **row}

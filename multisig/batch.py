@@ -25,7 +25,7 @@ from ledger.pallets.payouts import PaidKey, transfer_of
 from ledger.pallets.programme import curators_account
 from ledger.remark_routing import payout_of
 from ledger.state import State
-from multisig.errors import BatchRefused
+from multisig.errors import BatchRefused, StatementError
 from multisig.statement import Line, Statement, planck_owed
 
 
@@ -71,8 +71,9 @@ def build_batches(
 def encode_batch(statement: Statement, lines: Sequence[Line], runtime: Runtime) -> Batch:
     """The call that pays `lines`, unchecked."""
     prefix = network(statement.ledger.network).ss58_prefix
+    remark = _remark(statement, statement.hash, lines)
     calls = [
-        runtime.call("System", "remark_with_event", {"remark": _remark(statement, lines)}),
+        runtime.call("System", "remark_with_event", {"remark": remark}),
         *(
             runtime.call(
                 "Balances",
@@ -161,8 +162,11 @@ def _wrong(
         yield f"{where}: {line.payee} is not the registered payee"
     if not line.planck:
         yield f"{where}: the amount is zero"
-    if line.planck != planck_owed(line.usd, statement.price.usd, chain):
-        yield f"{where}: {line.planck} planck are not {line.usd} USD at {statement.price.usd}"
+    try:
+        if line.planck != planck_owed(line.usd, statement.price.usd, chain):
+            yield f"{where}: {line.planck} planck are not {line.usd} USD at {statement.price.usd}"
+    except StatementError as error:
+        yield f"{where}: {error}"
     key = statement.period, line.member, line.item
     if key in state.payouts.paid:
         yield f"{where}: {statement.period} was paid before"
@@ -184,10 +188,10 @@ def _calls_in(value: Any) -> Iterator[Call]:
                 yield from _calls_in(item)
 
 
-def _remark(statement: Statement, lines: Sequence[Line]) -> bytes:
+def _remark(statement: Statement, digest: Hash, lines: Sequence[Line]) -> bytes:
     body = Payout(
         period=statement.period,
-        statement=statement.hash,
+        statement=digest,
         lines=tuple((line.member, line.item) for line in lines),
     )
     return encode(body, network(statement.ledger.network).ss58_prefix)
@@ -197,9 +201,10 @@ def _parts(statement: Statement) -> list[tuple[Line, ...]]:
     """As many lines in each part as its remark has room for, in the statement's order."""
     parts: list[tuple[Line, ...]] = []
     part: tuple[Line, ...] = ()
+    digest = statement.hash
     for line in statement.lines:
         try:
-            _remark(statement, (*part, line))
+            _remark(statement, digest, (*part, line))
         except RemarkError:
             parts.append(part)
             part = ()

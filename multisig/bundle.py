@@ -25,7 +25,7 @@ from ledger.program.rules import Rules
 from ledger.state import State
 from multisig.batch import Batch, build_batches, pending_lines
 from multisig.decode import decode_payout
-from multisig.documents import Document, Octets, Part, read_file, write_file
+from multisig.documents import Document, Octets, Part, Text, read_file, write_file
 from multisig.errors import BatchRefused, BundleRefused, StatementError
 from multisig.service import ServiceRecord
 from multisig.statement import Ledger, Line, Statement, build_statement
@@ -45,7 +45,7 @@ __all__ = [
 class ChainPart(Part):
     """The chain and runtime that the call is for."""
 
-    network: str
+    network: Text
     genesis_hash: HashText
     spec_version: Annotated[int, Field(ge=0, lt=2**32)]
     """The call's bytes are those of this runtime."""
@@ -54,9 +54,9 @@ class ChainPart(Part):
 class MultisigPart(Part):
     """Addresses in the network's prefix; signatories ascend by raw public key."""
 
-    account: str
+    account: Text
     threshold: Annotated[int, Field(ge=2, lt=2**16)]
-    signatories: Annotated[tuple[str, ...], Field(strict=False, min_length=2)]
+    signatories: Annotated[tuple[Text, ...], Field(strict=False, min_length=2)]
 
     def account_id(self, chain: Network) -> AccountId:
         """Raises `AddressError`."""

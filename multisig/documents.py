@@ -8,7 +8,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
 
 from ibp_chain.errors import ConfigError, RemarkError
 from ibp_chain.remarks import canonical_json
@@ -19,6 +27,11 @@ MAX_BYTES = 4 * 2**20
 MAX_PLANCK = 2**128 - 1
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,27})(?:\.[0-9]{1,18})?")
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,38}")
+# A fixed list: `str.isprintable` depends on Python's edition of Unicode, and documents must not.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 
 
 class Part(BaseModel):
@@ -41,11 +54,23 @@ D = TypeVar("D", bound=Document)
 
 def _decimal(value: Any) -> Any:
     if isinstance(value, Decimal):
-        value = str(value)
+        value = _plain(value)
     # one spelling only: Decimal itself also takes 1E+3, 1_000, and digits of other scripts
     if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
         raise ValueError('a decimal is written as text in plain digits, such as "2.15"')
     return Decimal(value)
+
+
+def _plain(value: Decimal) -> str:
+    """Without the exponent that `str` gives to small numbers; large ones keep theirs."""
+    return f"{value:f}" if value.is_finite() and abs(value) < 1 else str(value)
+
+
+def _printable(value: str) -> str:
+    # curators read these on a terminal, where an escape sequence could rewrite what they sign
+    if _UNPRINTABLE.search(value):
+        raise ValueError("it holds characters that do not print")
+    return value
 
 
 def _planck(value: Any) -> Any:
@@ -65,14 +90,21 @@ def _octets(value: Any) -> Any:
     return bytes.fromhex(value[2:])
 
 
-PriceText = Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0), PlainSerializer(str)]
-UsdText = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0), PlainSerializer(str)]
+Text = Annotated[str, AfterValidator(_printable)]
+"""Text that people read: no control or formatting characters."""
+PriceText = Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0), PlainSerializer(_plain)]
+UsdText = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0), PlainSerializer(_plain)]
 PlanckText = Annotated[
     Planck, BeforeValidator(_planck), Field(ge=0, le=MAX_PLANCK), PlainSerializer(str)
 ]
 Octets = Annotated[
     bytes, BeforeValidator(_octets), PlainSerializer(lambda value: "0x" + value.hex())
 ]
+
+
+def printable(text: str) -> str:
+    """`text` with U+FFFD for each control or formatting character."""
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -29,7 +29,16 @@ from ledger.pallets.payouts import PaidKey
 from ledger.pallets.scores import day_date
 from ledger.program.rules import Rules
 from ledger.state import Head, State
-from multisig.documents import MAX_PLANCK, Document, Part, PlanckText, PriceText, UsdText
+from multisig.documents import (
+    MAX_PLANCK,
+    Document,
+    Part,
+    PlanckText,
+    PriceText,
+    Text,
+    UsdText,
+    printable,
+)
 from multisig.errors import StatementError
 from multisig.service import ServiceRecord, served_days
 
@@ -46,7 +55,7 @@ class Price(Part):
 
     usd: PriceText
     """For one whole token."""
-    source: Annotated[str, Field(min_length=1, max_length=256)]
+    source: Annotated[Text, Field(min_length=1, max_length=256)]
     at: Annotated[
         str,
         Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"),
@@ -58,7 +67,7 @@ class Price(Part):
 class LedgerPart(Part):
     """The ledger that the statement was made from."""
 
-    network: str
+    network: Text
     program: HashText
     """blake2b-256 of the founding remark."""
     block: int
@@ -78,7 +87,7 @@ class Line(Part):
 
     member: Slug
     item: Slug
-    payee: str
+    payee: Text
     """SS58 of the network."""
     days: Annotated[tuple[Day, ...], Field(strict=False, min_length=1)]
     """Days served, ascending; the root of each is in the statement's `scores`."""
@@ -103,7 +112,7 @@ class Withheld(Part):
     member: Slug
     item: Slug
     reason: Annotated[Reason, Field(strict=False)]
-    detail: str
+    detail: Text
 
 
 class Statement(Document):
@@ -286,7 +295,7 @@ class _Month:
         """The first reason to withhold, in the order of `Reason`, with its detail."""
         state = self.ledger.state
         if record.status is MemberStatus.SUSPENDED:
-            return Reason.SUSPENDED, record.reason or ""
+            return Reason.SUSPENDED, printable(record.reason or "")
         if record.payee(state.network.name) is None:
             return Reason.NO_PAYEE, f"none is registered on {state.network.name}"
         paid = state.payouts.paid.find(key)

@@ -72,7 +72,8 @@ def prove_about(layout: Layout[R], rows: Sequence[R], key: tuple[Any, ...]) -> P
     for index, row in enumerate(rows):
         if layout.key(row) == key:
             return prove(layout, rows, index)
-    raise ProofError(f"no {layout.kind} row of this root is about {'/'.join(map(str, key))}")
+    member, what = key[-2:]
+    raise ProofError(f"no {layout.kind} row of this root is about {member} and {what}")
 
 
 def verify(proof: Proof, *, root: Hash, size: int) -> Row:

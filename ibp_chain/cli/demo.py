@@ -15,7 +15,7 @@ from ibp_chain.cli.output import console, hex_, progress, row, say, table
 from ibp_chain.cli.served import service_records
 from ibp_chain.errors import CheckFailed, ConfigError
 from ibp_chain.networks import Network, network
-from ibp_chain.peer_codec import PeerCodec
+from ibp_chain.peer_codec import PeerCodec, peer_codec
 from ibp_chain.runtime import Runtime
 from ibp_chain.runtimes import runtimes
 from ibp_chain.types import AccountId, Hash
@@ -75,7 +75,7 @@ def demo() -> None:
         replayed = _replay(source, facts, bundle, folder / "rows")
         state, last = replayed.state, replayed.reports[-1]
         runtime, rules = runtimes(source)(last.spec_version), load_rules()
-        codec = PeerCodec(source.metadata_v14(last.spec_version))
+        codec = peer_codec(source.metadata_v14(last.spec_version))
         _show_programme(state, rules)
         _show_members(state, runtime, rules, last.timestamp_ms)
         _show_scores(state, folder)

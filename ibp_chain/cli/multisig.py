@@ -23,7 +23,7 @@ from ibp_chain.cli.served import RowsOption, service_records
 from ibp_chain.cli.signers import KeystoreOption, signer_of
 from ibp_chain.errors import CheckFailed, InputError
 from ibp_chain.extrinsics import Submitter
-from ibp_chain.peer_codec import PeerCodec
+from ibp_chain.peer_codec import PeerCodec, peer_codec
 from ibp_chain.runtimes import runtimes
 from ibp_chain.source import NodeSource
 from ledger.program.rules import load_rules
@@ -237,7 +237,7 @@ def reconcile(
 
 
 def _codec(opened: Opened) -> PeerCodec:
-    return PeerCodec(opened.metadata_v14)
+    return peer_codec(opened.metadata_v14)
 
 
 def _verify(theirs: Bundle, opened: Opened, rows: Path, rules: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""`ibp oracle`: agree on a day from published rows, prove one row of it, check such a proof."""
+"""`ibp oracle`: agree on a day from published rows, prove one row of it, convict a liar."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,27 +9,45 @@ from typing import Annotated, Any
 
 import typer
 
+from ibp_chain.cli.opened import DEFAULT_DB, ArchiveOption, AtOption, DbOption, open_ledger
 from ibp_chain.cli.output import JsonOption, console, hex_, print_json, row, table
 from ibp_chain.cli.views import uptime
-from ibp_chain.errors import InputError
+from ibp_chain.errors import InputError, RemarkError
+from ibp_chain.networks import network
+from ibp_chain.remark_bodies import Observe, Report
+from ibp_chain.remarks import KINDS, MAX_SIZE, Kind, parse
 from ibp_chain.types import Micros
+from ledger.pallets.scores import day_number
 from ledger.program.rules import load_rules
+from ledger.state import State
 from oracles.consensus import Commitment, Observation, admit, consensus
-from oracles.errors import ProofError, RowsError
+from oracles.digest import Digest
+from oracles.errors import ProofError, ProofRefused, RowsError
+from oracles.evidence import read_evidence, write_evidence
 from oracles.files import read_bounded
-from oracles.proof import Proof, prove_about, read_proof, verify, write_proof
+from oracles.proof import (
+    Proof,
+    StandingReport,
+    prove_about,
+    read_proof,
+    verify,
+    verify_against_ledger,
+    write_proof,
+)
 from oracles.report import REPORT, MilestoneDay, ReportRow, ServiceDay
 from oracles.rosters import load_roster
 from oracles.rowfiles import parse_root, read_rows, root_of, write_rows
 from oracles.rows import Row
 from oracles.rules import sla_rules
-from oracles.samples import OBSERVATION
+from oracles.samples import OBSERVATION, ObservationRow
 from oracles.scoring import MilestoneKey, Runs, report_rows, runs_after
 
 app = typer.Typer(help="Scores: computed from the oracles' rows, proven, checked.")
 
 _MAX_PROOF = 1 << 16
 """Bytes: a row of 288 response times in hex and in digits, and 64 hashes, take a quarter of it."""
+_MAX_EVIDENCE = 1 << 14
+"""Bytes: two remarks take a third of it."""
 
 
 class RowsOf(StrEnum):
@@ -81,7 +99,7 @@ def day(
     )
     rows = report_rows(agreed, roster=who, rules=sla, carried=_carried(before, when))
     root = REPORT.root(rows)
-    written = None if out is None else write_rows(out, REPORT, rows)
+    written = None if out is None else _publish(out, rows)
     if as_json:
         print_json(
             {
@@ -148,16 +166,31 @@ def prove(
 @app.command("verify")
 def verify_(
     file: Annotated[Path, typer.Argument(help="A proof document.", show_default=False)],
-    root: Annotated[str, typer.Option(help="The root, from the ledger.", show_default=False)],
-    size: Annotated[int | None, typer.Option(help="The row count, from the ledger.", min=0)] = None,
+    root: Annotated[
+        str | None, typer.Option(help="Check against this root, not a ledger.", show_default=False)
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Row count of --root.", min=0, show_default=False)
+    ] = None,
+    db: DbOption = DEFAULT_DB,
+    archive: ArchiveOption = None,
+    at: AtOption = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a proof against the root that the ledger knows; exit 1 when it does not hold."""
+    """Check a proof against what a ledger says of its day; exit 1 when it does not hold.
+
+    With --root and --size, against numbers that you have from a ledger yourself.
+    """
     proof = read_proof(read_bounded(file, _MAX_PROOF, ProofError))
-    # A path leads to the root for rows of the tree alone, so without a size from the ledger only
-    # the row's place stays the prover's word.
-    proven = verify(proof, root=parse_root(root), size=proof.size if size is None else size)
+    if root is not None:
+        if size is None:
+            raise InputError("--root needs --size: the ledger keeps both, a proof is of both")
+        proven = verify(proof, root=parse_root(root), size=size)
+    elif size is not None:
+        raise InputError("--size needs --root")
+    else:
+        proven = _verify_in(open_ledger(db, archive, at).state, proof)
     if as_json:
         print_json(
             {
@@ -171,6 +204,80 @@ def verify_(
         )
         return
     _show_proven(proof, proven)
+
+
+@app.command()
+def evidence(
+    one: Annotated[Path, typer.Argument(help="A file with a remark.", show_default=False)],
+    other: Annotated[Path, typer.Argument(help="And the other one.", show_default=False)],
+    chain: Annotated[str, typer.Option("--network", help="Whose addresses the remarks carry.")],
+) -> None:
+    """Print the proof that two remarks of one oracle contradict each other, for `convict`."""
+    prefix = network(chain).ss58_prefix
+    document = write_evidence(_statement(one, prefix), _statement(other, prefix), prefix)
+    sys.stdout.write(document.decode() + "\n")
+
+
+@app.command()
+def convict(
+    file: Annotated[Path, typer.Argument(help="An evidence document.", show_default=False)],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that an oracle signed two roots for one day; exit 1 when it did not.
+
+    No ledger is asked. Whether the programme and the oracle are yours, you compare.
+    """
+    first, second = read_evidence(read_bounded(file, _MAX_EVIDENCE, ProofError))
+    facts = {
+        "programme": hex_(first.program),
+        "oracle": hex_(first.oracle),
+        "day": first.day,
+        "kind": KINDS[type(first)].value,
+        "roots": [hex_(first.root), hex_(second.root)],
+    }
+    if as_json:
+        print_json({"convicts": True, **facts})
+        return
+    view = table("Contradicts itself", "", "")
+    for name, value in facts.items():
+        row(view, name, "\n".join(value) if isinstance(value, list) else value)
+    console.print(view)
+
+
+def _verify_in(state: State, proof: Proof) -> Row:
+    """The proven row. Raises `ProofRefused` where the ledger holds nothing that it is under."""
+    day = day_number(proof.day)
+    if proof.kind is Kind.OBSERVE:
+        proven = verify(proof, root=proof.root, size=proof.size)
+        assert isinstance(proven, ObservationRow)
+        # asked by oracle: anybody may have copied the root
+        seen = state.scores.observations.find((proven.oracle, day))
+        if seen is None or (seen.root, seen.rows) != (proof.root, proof.size):
+            raise ProofRefused(
+                f"no observation of {proof.day} by {hex_(proven.oracle)} counts with "
+                f"{hex_(proof.root)} over {proof.size} rows"
+            )
+        return proven
+    program, report = state.programme.program.value, state.scores.standing.find(day)
+    if program is None or report is None:
+        raise ProofRefused(f"no report of {proof.day} stands in this ledger")
+    claim = StandingReport(proof.day, report.root, report.rows, program.quorum, report.reporters)
+    return verify_against_ledger(proof, claim)
+
+
+def _statement(file: Path, ss58_prefix: int) -> Digest:
+    """The `observe` or `report` in `file`: a remark as text or as 0x hex, a line break behind."""
+    raw = read_bounded(file, 2 * MAX_SIZE + 3, RemarkError).removesuffix(b"\n")
+    try:
+        if raw.startswith(b"0x"):
+            raw = bytes.fromhex(raw[2:].decode())
+        body = parse(raw, ss58_prefix)
+    except (RemarkError, ValueError) as error:
+        raise RemarkError(f"{file}: {error}") from error
+    if not isinstance(body, Observe | Report):
+        raise RemarkError(f"{file}: no observe or report of protocol version 1")
+    return body
 
 
 def _observations(
@@ -195,6 +302,13 @@ def _observations(
             f"{quorum}"
         )
     return admitted
+
+
+def _publish(out: Path, rows: Sequence[ReportRow]) -> Path:
+    try:
+        return write_rows(out, REPORT, rows)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror}") from error
 
 
 def _carried(before: Path | None, day: date) -> Mapping[MilestoneKey, Runs]:

@@ -15,8 +15,8 @@ from ibp_chain.scale.values import Call
 
 Decoder: TypeAlias = Callable[[Input], Any]
 
-FRAMES_PER_LEVEL = 8
-"""Python calls from one level to the next, with room to spare."""
+FRAMES_PER_LEVEL = 12
+"""Python calls from one level to the next: the limit below stays far from what a stack holds."""
 
 INTEGERS = {
     f"{sign}{bits}": (bits // 8, sign == "i") for sign in "ui" for bits in (8, 16, 32, 64, 128, 256)
@@ -48,8 +48,13 @@ class Decoders:
         return self._made[type_id]
 
     def _later(self, type_id: md.TypeId) -> Decoder:
+        """Every way from a type back to itself leads through here, so depth is counted here."""
+
         def decode(source: Input) -> Any:
-            return self._made[type_id](source)
+            source.descend()
+            value = self._made[type_id](source)
+            source.ascend()
+            return value
 
         return decode
 
@@ -110,10 +115,7 @@ class Decoders:
             name, decode = entry
             if plain:
                 return name
-            source.descend()
-            value = decode(source)
-            source.ascend()
-            return name, value
+            return name, decode(source)
 
         return enum
 
@@ -125,9 +127,7 @@ class Decoders:
             entry = table.get((pallet, index))
             if entry is None:
                 raise DecodeError(f"the runtime has no call {pallet}.{index}", start)
-            source.descend()
             arguments = {name: decode(source) for name, decode in entry.arguments}
-            source.ascend()
             return Call(entry.pallet, entry.name, arguments, source.data, start, source.at)
 
         return call
@@ -218,11 +218,7 @@ def _array(length: int, decode: Decoder) -> Decoder:
 
 def _sequence(decode: Decoder) -> Decoder:
     def sequence(source: Input) -> list[Any]:
-        count = source.count()
-        source.descend()
-        values = [decode(source) for _ in range(count)]
-        source.ascend()
-        return values
+        return [decode(source) for _ in range(source.count())]
 
     return sequence
 

@@ -43,8 +43,8 @@ class LockRules(_Table):
 
     def required(self, network: str) -> Decimal | None:
         """Tokens required on `network`, its Asset Hub counting as the network; None: nothing."""
-        amount = getattr(self, network.removesuffix("-asset-hub"), None)
-        return amount if isinstance(amount, Decimal) else None
+        amounts = {"polkadot": self.polkadot, "kusama": self.kusama, "paseo": self.paseo}
+        return amounts.get(network.removesuffix("-asset-hub"))
 
 
 class SlaTable(_Table):
@@ -91,7 +91,7 @@ def parse_rules(raw: bytes, where: str) -> Rules:
     """The rules in `raw`. Raises `ConfigError` naming `where` and the field."""
     try:
         table = _RulesFile.model_validate(tomllib.loads(raw.decode()))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{where}: not TOML: {error}") from error
     except ValidationError as error:
         problem = error.errors(include_url=False, include_context=False, include_input=False)[0]

@@ -1,11 +1,24 @@
 """What happens on the chain of a differential test: polls, blocks of random calls, decisions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
 
-from ibp_chain.types import PollIndex, TrackId
-from tests.differential.live_chain import BIG_TIPPER, FORTUNE, ROOT, SMALL_TIPPER, WHALE, Chain
+from ibp_chain.accounts import other_signatories
+from ibp_chain.scale.values import Call
+from ibp_chain.types import AccountId, PollIndex, TrackId
+from tests.differential.live_chain import (
+    BIG_TIPPER,
+    CROWDED,
+    FORTUNE,
+    ROOT,
+    SMALL_TIPPER,
+    WHALE,
+    Chain,
+)
+from tests.differential.random_governance import PLENTY, TOO_LITTLE
 
-EXTRINSICS = 12
+EXTRINSICS = 30
 """In a random block."""
 MOST_BLOCKS = 40
 """Within which something must have happened."""
@@ -71,13 +84,13 @@ def random_blocks(chain: Chain, rooted_percent: int, count: int) -> None:
         chain.block()
 
 
-def random_blocks_until(chain: Chain, rooted_percent: int, wanted: Collection[str]) -> None:
+def random_blocks_until(chain: Chain, rooted_percent: int, wanted: AbstractSet[str]) -> None:
     """Go on until all `wanted` are among `chain.seen`."""
     for _ in range(MOST_BLOCKS):
         if wanted <= chain.seen.keys():
             return
         random_blocks(chain, rooted_percent, 1)
-    missing = sorted(set(wanted) - chain.seen.keys())
+    missing = sorted(wanted - chain.seen.keys())
     raise AssertionError(f"{chain.rounds} random blocks had no {', '.join(missing)}")
 
 
@@ -93,3 +106,92 @@ def until_decided(chain: Chain, polls: Sequence[PollIndex]) -> None:
         alarm = min(info["alarm"][0] for info in ongoing.values() if info["alarm"])
         chain.block(max(alarm, chain.node.head().number + 1))
     raise AssertionError(f"polls {polls} are not decided at block {chain.node.head().number}")
+
+
+# --- Refusals -----------------------------------------------------------------------
+
+
+def provoke_voting_errors(chain: Chain, ongoing: PollIndex, approved: PollIndex) -> None:
+    """Every error of the pallet, with a poll on SMALL_TIPPER and a freshly approved one on
+    BIG_TIPPER that the whale voted for.
+    """
+    other = chain.dice.voters[0].account
+
+    def by(who: AccountId, name: str, **args: Any) -> Call:
+        return chain.as_(who, "ConvictionVoting", name, **args)
+
+    def vote(who: AccountId, poll: int, balance: int = 1) -> Call:
+        standard = {"vote": 0x80, "balance": balance}
+        return by(who, "vote", poll_index=poll, vote=("Standard", standard))
+
+    def delegate(who: AccountId, class_: int, to: AccountId) -> Call:
+        lent = {"conviction": "None", "balance": 1}
+        return by(who, "delegate", **{"class": class_}, to=("Id", to), **lent)
+
+    def remove_other(class_: int, poll: int) -> Call:
+        of = {"target": ("Id", WHALE.account), "class": class_}
+        return by(other, "remove_other_vote", **of, index=poll)
+
+    chain.force(
+        [
+            vote(WHALE.account, ongoing),
+            vote(WHALE.account, 4_000),  # NotOngoing
+            vote(WHALE.account, ongoing, 2**120),  # InsufficientFunds
+            vote(CROWDED.account, ongoing),  # MaxVotesReached
+            by(WHALE.account, "remove_vote", **{"class": ROOT}, index=4_000),  # NotVoter
+            by(WHALE.account, "remove_vote", **{"class": None}, index=4_000),  # ClassNeeded
+            remove_other(SMALL_TIPPER, ongoing),  # NoPermission
+            remove_other(BIG_TIPPER, approved),  # NoPermissionYet
+            delegate(WHALE.account, SMALL_TIPPER, other),  # AlreadyVoting
+            delegate(WHALE.account, ROOT, WHALE.account),  # Nonsense
+            delegate(WHALE.account, 999, other),  # BadClass
+            by(CROWDED.account, "undelegate", **{"class": ROOT}),  # NotDelegating
+            delegate(CROWDED.account, ROOT, WHALE.account),
+            delegate(CROWDED.account, ROOT, WHALE.account),  # AlreadyDelegating
+            by(CROWDED.account, "undelegate", **{"class": ROOT}),
+        ]
+    )
+
+
+def provoke_multisig_errors(chain: Chain) -> None:
+    """Every error that the pallet raises, on an operation of the first three voters."""
+    first, second, third = (signer.account for signer in chain.dice.voters[:3])
+    everybody = [first, second, third]
+    call = chain.dice.call("System", "remark", remark=b"refused")
+    unknown = bytes(32)
+
+    def args(who: AccountId) -> dict[str, Any]:
+        return {"threshold": 2, "other_signatories": other_signatories(everybody, who)}
+
+    def approve(who: AccountId, when: Any, call_hash: bytes = call.hash, **other: Any) -> Call:
+        given = {**args(who), "call_hash": call_hash, "maybe_timepoint": when, **other}
+        return chain.as_(who, "Multisig", "approve_as_multi", max_weight=PLENTY, **given)
+
+    def cancel(who: AccountId, when: Any, call_hash: bytes = call.hash) -> Call:
+        given = {**args(who), "call_hash": call_hash, "timepoint": when}
+        return chain.as_(who, "Multisig", "cancel_as_multi", **given)
+
+    opening = chain.force([approve(first, None)])
+    known = chain.entries("Multisig", "Multisigs", opening.hash)
+    when = next(value["when"] for (_, call_hash), value in known.items() if call_hash == call.hash)
+    wrong = {**when, "height": when["height"] + 1}
+    execute = {**args(second), "maybe_timepoint": when, "call": call, "max_weight": TOO_LITTLE}
+    crowd = [AccountId(bytes([n]) * 32) for n in range(1, 101)]
+    others = other_signatories(everybody, first)
+    chain.force(
+        [
+            approve(first, None, threshold=1),  # MinimumThreshold
+            approve(first, None, other_signatories=[]),  # TooFewSignatories
+            approve(first, None, other_signatories=crowd),  # TooManySignatories
+            approve(first, None, other_signatories=others[::-1]),  # SignatoriesOutOfOrder
+            approve(first, None, other_signatories=sorted(everybody)),  # SenderInSignatories
+            approve(first, None),  # NoTimepoint
+            approve(first, when),  # AlreadyApproved
+            approve(second, wrong),  # WrongTimepoint
+            approve(second, when, unknown),  # UnexpectedTimepoint
+            chain.as_(second, "Multisig", "as_multi", **execute),  # MaxWeightTooLow
+            cancel(second, when),  # NotOwner
+            cancel(first, when, unknown),  # NotFound
+            cancel(first, when),
+        ]
+    )

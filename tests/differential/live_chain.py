@@ -18,7 +18,7 @@ from ibp_chain.errors import MirrorDivergence
 from ibp_chain.keys import Signer, signer_from_uri
 from ibp_chain.networks import NETWORKS
 from ibp_chain.node import to_hex
-from ibp_chain.peer_codec import PeerCodec
+from ibp_chain.peer_codec import peer_codec
 from ibp_chain.runtime import Runtime
 from ibp_chain.runtimes import runtimes
 from ibp_chain.scale.values import Call
@@ -38,7 +38,10 @@ from tests.differential.random_governance import UNIT, Ballots, Dice, OpenOperat
 PASEO = NETWORKS["paseo"]
 ROOT, SMALL_TIPPER, BIG_TIPPER = TrackId(0), TrackId(30), TrackId(31)
 TRACKS = (ROOT, SMALL_TIPPER, BIG_TIPPER)
-WHALE, SUDO = signer_from_uri("//Random//Whale"), signer_from_uri("//Random//Sudo")
+WHALE, SUDO, CROWDED = (
+    signer_from_uri(f"//Random//{name}") for name in ("Whale", "Sudo", "Crowded")
+)
+"""Who decides polls, who reaches root, and who has as many votes as a class holds."""
 VOTERS = tuple(signer_from_uri(f"//Random//Voter{n}") for n in range(5))
 FORTUNE = 3_000_000_000 * UNIT
 
@@ -243,7 +246,7 @@ def equipped_chain(devnet: Devnet, node: NodeSource, seed: int) -> Chain:
     """
     version = node.client.call("state_getRuntimeVersion")
     context = SigningContext(
-        codec=PeerCodec(node.bytes(node.client.call("state_getMetadata"), "metadata")),
+        codec=peer_codec(node.bytes(node.client.call("state_getMetadata"), "metadata")),
         genesis_hash=node.genesis_hash,
         spec_version=node.spec_version(version),
         transaction_version=version["transactionVersion"],
@@ -254,8 +257,8 @@ def equipped_chain(devnet: Devnet, node: NodeSource, seed: int) -> Chain:
     runtime = runtimes(node)(context.spec_version)
     chain = Chain(devnet, node, context, Dice(Random(seed), runtime, VOTERS, TRACKS))
 
-    rich = {WHALE.account: FORTUNE, SUDO.account: 10**6 * UNIT}
-    rich |= dict.fromkeys(chain.dice.accounts, 10**5 * UNIT)
+    rich = dict.fromkeys([*chain.dice.accounts, CROWDED.account], 10**5 * UNIT)
+    rich |= {WHALE.account: FORTUNE, SUDO.account: 10**6 * UNIT}
     accounts = [
         [
             [ss58_encode(who, PASEO.ss58_prefix)],
@@ -280,7 +283,8 @@ def equipped_chain(devnet: Devnet, node: NodeSource, seed: int) -> Chain:
 
 def _write_past(chain: Chain, who: AccountId) -> None:
     """Give `who` what years of governance leave: a governance lock written before spec 9420 beside
-    another pallet's, a prior lock, an empty entry, and a class that is no track any more.
+    another pallet's, a prior lock, an empty entry, and a class that is no track any more. And fill
+    the vote list of `CROWDED`.
     """
     past = Mirrors()
     amount, until = Planck(5 * UNIT), RelayBlockNumber(60)
@@ -295,6 +299,12 @@ def _write_past(chain: Chain, who: AccountId) -> None:
     votes.class_locks_for.insert(who, ((TrackId(777), Planck(UNIT)), (SMALL_TIPPER, amount)))
     votes.voting_for.insert((who, SMALL_TIPPER), cv.Casting(prior=cv.PriorLock(until, amount)))
     votes.voting_for.insert((who, BIG_TIPPER), cv.Casting())
+    polls = range(5_000, 5_000 + Constants.of(chain.runtime).max_votes)
+    nothing = cv.Split(Planck(0), Planck(0))
+    votes.voting_for.insert(
+        (CROWDED.account, SMALL_TIPPER),
+        cv.Casting(tuple((PollIndex(poll), nothing) for poll in polls)),
+    )
     chain.devnet.set_storage(
         {
             to_hex(key): to_hex(raw)

@@ -111,11 +111,11 @@ class Dice:
             return ("Address32", self.random.choice(self.accounts))  # resolves to nobody
         return ("Id", self.random.choice(self.accounts))
 
-    def poll(self) -> int:
-        return 4_000 if self.chance(4) else self.random.choice(self.polls)
+    def poll(self) -> PollIndex:
+        return PollIndex(4_000) if self.chance(4) else self.random.choice(self.polls)
 
-    def track(self) -> int:
-        return 999 if self.chance(8) else self.random.choice(self.tracks)
+    def track(self) -> TrackId:
+        return TrackId(999) if self.chance(8) else self.random.choice(self.tracks)
 
     def account_vote(self) -> Any:
         match self.random.randrange(5):
@@ -169,8 +169,8 @@ class Dice:
         key = who, track
         return not self.ballots.votes.get(key) and key not in self.ballots.delegating
 
-    def _vote_of(self, who: AccountId) -> tuple[int, int]:
-        cast: list[tuple[int, int]] = [
+    def _vote_of(self, who: AccountId) -> tuple[TrackId, PollIndex]:
+        cast = [
             (track, poll)
             for (account, track), polls in self.ballots.votes.items()
             for poll in polls

@@ -143,7 +143,7 @@ def test_nothing_is_signed_that_cannot_be_paid(played: Played) -> None:
 
 def test_a_stranger_and_a_second_approval_by_the_same_curator_are_refused(played: Played) -> None:
     told = played.curators.told
-    assert_one_clear_line(told["stranger"], 1, "no signatory")
+    assert_one_clear_line(told["stranger"], 1, "is not one of the multisig's signatories")
     assert_one_clear_line(told["again"], 1, "approved")
 
 

@@ -70,14 +70,14 @@ def payout_call(raw: bytes) -> Call:
 def play() -> tuple[Stage, list[Accepted | Refused | None]]:
     """The story of docs/remarks.md, one remark to a block, and what became of each."""
     stage = Stage()
-    outcomes = []
+    outcomes: list[Accepted | Refused | None] = []
     for number, example in enumerate(examples(), start=1):
         if number > 1:
             stage.next_block()
         origin = origin_of(example)
         if example.raw.startswith(b"IBP/1 payout "):
             stage.dispatch(payout_call(example.raw), origin)
-            outcomes.append([*stage.fold.accepted, *stage.fold.refused][-1])
+            outcomes += [*stage.fold.accepted, *stage.fold.refused]
         else:
             outcomes.append(stage.say(example.raw, origin))
     height = stage.fold.number

@@ -23,27 +23,27 @@ def load(path: Path) -> None:
 
 def test_any_changed_byte_of_any_state_entry_is_found(ledger: Path) -> None:
     chance = random.Random(1)
-    with closing(sqlite3.connect(ledger)) as other:
+    with closing(sqlite3.connect(ledger)) as other, Store(url(ledger)) as store:
         for key, value, _ in rows(ledger, "state_entry"):
             at = chance.randrange(len(value)) if value else 0
             damaged = value[:at] + bytes((value[at] ^ 1 << chance.randrange(8),)) + value[at + 1 :]
             with other:
                 other.execute("UPDATE state_entry SET value = ? WHERE key = ?", (damaged, key))
             with pytest.raises(DatabaseCorrupt, match="its state entries are not those"):
-                load(ledger)
+                store.load_state()
             with other:
                 other.execute("UPDATE state_entry SET value = ? WHERE key = ?", (value, key))
-    load(ledger)
+        assert store.load_state().root() == roots()[-1]
 
 
 DAMAGES = {
     "a row is gone": "DELETE FROM state_entry WHERE key = (SELECT max(key) FROM state_entry)",
     "all rows are gone": "DELETE FROM state_entry",
     "a row too many": "INSERT INTO state_entry VALUES (x'00', x'00', 1)",
-    "a key is longer": "UPDATE state_entry SET key = key || x'00' "
+    "a key is longer": "UPDATE state_entry SET key = CAST(key || x'00' AS BLOB) "
     "WHERE key = (SELECT max(key) FROM state_entry)",
     "a value is cut": "UPDATE state_entry SET value = CAST(substr(value, 2) AS BLOB)",
-    "a value is text": "UPDATE state_entry SET value = CAST(key AS TEXT)",
+    "a value is text": "UPDATE state_entry SET value = 'text'",
     "a value is a number": "UPDATE state_entry SET value = 5",
     "values are exchanged": "UPDATE state_entry SET value = (SELECT max(value) FROM state_entry)",
     "the checksum is another": "UPDATE ledger_meta SET state_checksum = zeroblob(32)",
@@ -113,7 +113,7 @@ def test_damaged_metadata_is_found(ledger: Path) -> None:
             store.metadata(version)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_damaged_page_is_never_taken_for_the_state(ledger: Path, seed: int) -> None:
     """Either the damage is nowhere in the state, or a clear error says that there is some."""
     chance, content = random.Random(seed), bytearray(ledger.read_bytes())
@@ -167,8 +167,7 @@ def test_the_command_line_ends_with_1(
         "UPDATE poll SET ended_at = NULL WHERE status <> 'ongoing'",
         "UPDATE multisig_operation SET closed_by = NULL WHERE status = 'executed'",
         "UPDATE multisig_operation SET threshold = 1",
-        "INSERT INTO ledger_meta SELECT 2, schema_version, network, genesis_hash, "
-        "expected_origin, head, state_checksum FROM ledger_meta",
+        "INSERT INTO programme SELECT 2, name, rules, multisig, threshold, quorum FROM programme",
         "INSERT INTO block SELECT * FROM block",
     ],
 )
