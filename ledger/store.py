@@ -64,6 +64,7 @@ class Store:
         try:
             with self._database.errors():
                 self.identity = self._found(identity)
+            self._last = self.head() if identity else None
         except BaseException:
             self._database.close()
             raise
@@ -71,7 +72,6 @@ class Store:
         self._changes: dict[StorageMap[Any, Any], dict[Any, tuple[Any, BlockNumber]]] = {}
         self._runtimes: dict[SpecVersion, tuple[bytes, ...]] = {}
         """Those that are kept, with the metadata that waits for `commit`."""
-        self._last = self.head() if identity else None
 
     def close(self) -> None:
         self._database.close()

@@ -5,6 +5,7 @@ decoder to read the same: a wallet may show either, and both must say what is si
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from ledger.remark_routing import payout_of, remark_of
 from multisig.errors import CallRefused
 
 _PREFIX = "IBP/1 payout "
+_HASH = re.compile(r"0x[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +99,21 @@ def _remark(call: Any) -> str:
 def _payout(remark: str) -> tuple[str, Hash, tuple[tuple[str, str], ...]]:
     try:
         value = json.loads(remark.removeprefix(_PREFIX))
-        lines = tuple((str(member), str(item)) for member, item in value["lines"])
-        return str(value["period"]), Hash(bytes.fromhex(value["statement"][2:])), lines
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise CallRefused(f"the batch's remark is no payout: {error}") from error
+    match value:
+        case {"period": str(period), "statement": str(digest), "lines": [*lines]} if (
+            _HASH.fullmatch(digest)
+        ):
+            return period, Hash(bytes.fromhex(digest[2:])), tuple(map(_line, lines))
+    raise CallRefused("the batch's remark is no payout: it wants period, statement and lines")
+
+
+def _line(value: Any) -> tuple[str, str]:
+    match value:
+        case [str(member), str(item)]:
+            return member, item
+    raise CallRefused("the batch's remark is no payout: a line is a member and an item")
 
 
 def _transfer(call: Any, network: Network) -> tuple[str, Planck]:

@@ -81,8 +81,7 @@ class Curators:
         self.told[name] = ibp("multisig", *arguments)
 
     def approve(self, name: str, secret_uri: str, *arguments: str) -> None:
-        """Against blocks recorded just before, as each curator has them."""
-        self.record()
+        """Against the blocks recorded last, as each curator has them."""
         approving = ("multisig", "approve", self.bundle, "--yes", *arguments)
         secret = {"IBP_SECRET_URI": secret_uri}
         self.told[name] = ibp(*approving, *self.node, *self.archive, *self.rows, env=secret)
@@ -126,7 +125,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
         for place in (4, 3, 2):
             curators.approve(f"curator {place}", f"//IBP//Curator//{place}")
         curators.reconcile("paid")
-        curators.approve("too late", "//IBP//Curator//0")
+        curators.approve("too late", "//IBP//Curator//0")  # the blocks that paid are recorded
         yield Played(devnet, cast, curators)
 
 

@@ -125,7 +125,7 @@ ALLOW_DEATH = transfer("transfer_allow_death", value=TRANSFERS[0].args["value"])
         (batch_all(REMARK, *TRANSFERS[:3], to("Raw", bytes(32))), "goes to no plain account"),
         (batch_all(REMARK, *TRANSFERS[:3], to("Address32", bytes(32))), "to no plain account"),
         (batch_all(REMARK, *TRANSFERS[:3], to("Address20", bytes(20))), "to no plain account"),
-        (BUNDLE.call + b"\0", "leaves bytes of the call unread"),
+        (BUNDLE.call + b"\0", "cannot read the call"),
         (BUNDLE.call[:-1], "cannot read the call"),
         (b"", "cannot read the call"),
         (b"\xff\xff", "cannot read the call"),

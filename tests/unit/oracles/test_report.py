@@ -13,7 +13,7 @@ SLOTS = ConsensusRow(
     DAY, "alpha", "polkadot", bytes([0, 1, 2, 3, 4]) + bytes(283), (Micros(9),) * 285
 )
 SERVICE = ServiceDay(
-    DAY, "alpha", "polkadot", 284, 1, 1, 1, 1, Ppm(286 * 10**6 // 287 - 0), Micros(1), Micros(2),
+    DAY, "alpha", "polkadot", 284, 1, 1, 1, 1, Ppm(996_503), Micros(1), Micros(2),
     Micros(3),
 )  # fmt: skip
 SILENT = ServiceDay(DAY, "alpha", "polkadot", 0, 0, 0, 288, 0, None, None, None, None)

@@ -22,14 +22,15 @@ ALPHA = "14" + b"alpha".hex()  # compact 5
 POLKADOT = "20" + b"polkadot".hex()
 
 CONSENSUS = ConsensusRow(
-    DAY, "alpha", "polkadot", bytes([0, 1, 2, 3, 4]) + bytes([3]) * 283, (Micros(1), Micros(2**32 - 1))
+    DAY, "alpha", "polkadot", bytes([0, 1, 2, 3, 4]) + bytes([3]) * 283,
+    (Micros(1), Micros(2**32 - 1)),
 )  # fmt: skip
 SERVICE = ServiceDay(
     DAY, "alpha", "polkadot", 281, 7, 0, 0, 0, Ppm(975_694), Micros(51_737), Micros(75_853),
     Micros(83_018),
 )  # fmt: skip
 SILENT = ServiceDay(DAY, "alpha", "polkadot", 0, 0, 0, 288, 0, None, None, None, None)
-MILESTONE = MilestoneDay(DAY, "alpha", 3, -14, False, 2, 0, 1, 0)  # noqa: FBT003  # the row's order
+MILESTONE = MilestoneDay(DAY, "alpha", 3, -14, False, 2, 0, 1, 0)
 
 
 # --- Bytes, one by one --------------------------------------------------------------------
@@ -161,7 +162,7 @@ def test_milestones_ascend_as_numbers_within_a_member() -> None:
 
 
 def test_published_rows_are_their_count_and_their_bytes() -> None:
-    assert PACKED == b"\x0c" + b"".join(map(OBSERVATION.schema.encode, ROWS))
+    assert b"\x0c" + b"".join(map(OBSERVATION.schema.encode, ROWS)) == PACKED
     assert OBSERVATION.unpack(PACKED, root=ROOT, size=3) == ROWS
     assert OBSERVATION.unpack(PACKED, root=ROOT) == ROWS
 

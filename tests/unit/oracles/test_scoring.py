@@ -23,7 +23,7 @@ from oracles.scoring import (
     total,
     worst,
 )
-from tests.support.scores import DAY, FAST, RULES, SLOTS, SLOW, admitted, agreed, observed, series
+from tests.support.scores import DAY, FAST, RULES, SLOW, admitted, agreed, observed, series
 
 ALIGNED = replace(RULES, window=ChargeWindow.ALIGNED)
 KEY = "alpha", 3
