@@ -14,6 +14,7 @@ from ibp_chain.scale.decoder import Decoder, Decoders
 from ibp_chain.scale.encoder import Encoders
 from ibp_chain.scale.hashers import HASH, PREFIX_SIZE, twox_128
 from ibp_chain.scale.input import Input
+from ibp_chain.scale.layout import Layout
 from ibp_chain.scale.values import Call
 from ibp_chain.types import AccountId, Hash, SpecVersion
 
@@ -35,7 +36,9 @@ class Runtime:
     def __init__(self, raw: bytes) -> None:
         self.metadata_hash: Hash = blake2_256(raw)
         self.metadata = md.read_metadata(raw)
-        self._decoders, self._encoders = Decoders(self.metadata), Encoders(self.metadata)
+        layout = Layout(self.metadata)
+        self._decoders = Decoders(self.metadata, layout)
+        self._encoders = Encoders(self.metadata, layout)
         self._events = self._event_table()
         version = self.constant("System", "Version")
         self.spec_name: str = version["spec_name"]

@@ -63,10 +63,10 @@ def lookup(address: Any) -> AccountId | None:
 def origin_of_caller(caller: Any) -> Origin:
     """An `OriginCaller` as call arguments carry it."""
     match caller:
-        case ("system", ("Root", _)) | ("system", "Root"):
+        case ("system", ("Root", _)):
             return ROOT
         case ("system", ("Signed", bytes() as account)):
             return signed(AccountId(account))
-        case ("system", ("None", _)) | ("system", "None"):
+        case ("system", ("None", _)):
             return Origin(OriginKind.NONE)
     return Origin(OriginKind.OTHER)

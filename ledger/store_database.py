@@ -79,6 +79,10 @@ class Database:
             yield
         except DBAPIError as error:
             raise DatabaseError(f"{self.name}: {error.orig}") from error
+        except (
+            UnicodeDecodeError
+        ) as error:  # the driver's, over SQLite's words for a damaged schema
+            raise DatabaseError(f"{self.name}: database schema is malformed") from error
         except DatabaseCorrupt as error:
             raise DatabaseCorrupt(
                 f"{self.name} is damaged: {error}: replay into a new file"

@@ -255,10 +255,10 @@ def _wrong_chain(
     if bundle.call_hash != blake2_256(bundle.call):
         yield f"its call hashes to 0x{blake2_256(bundle.call).hex()}"
     own = _multisig_of(state)
-    if bundle.multisig != own:
+    if bundle.multisig.account != own.account:
         yield f"its multisig is {bundle.multisig.account}, the curators' in office {own.account}"
-        if bundle.multisig.account == own.account:
-            yield "its signatories or threshold are not those of the curators in office"
+    elif bundle.multisig != own:
+        yield "its signatories or threshold are not those of the curators in office"
     opened = state.mirrors.multisig.multisigs.find(
         (own.account_id(state.network), bundle.call_hash)
     )
@@ -285,23 +285,24 @@ def _wrong_reading(
 
 
 def _differences(where: str, own: Any, other: Any) -> Iterator[str]:
+    """In my order, then what is in theirs alone."""
     if isinstance(own, list) and isinstance(other, list):
         own, other = _by_name(own), _by_name(other)
+        if own.keys() == other.keys() and [*own] != [*other]:
+            yield f"{where} is in another order"
     if isinstance(own, dict) and isinstance(other, dict):
-        for key in sorted(own.keys() | other.keys()):
-            place = f"{where}.{key}"
-            if key not in own:
-                yield f"{place} is not in mine"
-            elif key not in other:
-                yield f"{place} is missing"
+        for key in own:
+            if key in other:
+                yield from _differences(f"{where}.{key}", own[key], other[key])
             else:
-                yield from _differences(place, own[key], other[key])
+                yield f"{where}.{key} is missing"
+        yield from (f"{where}.{key} is not in mine" for key in other if key not in own)
     elif own != other:
         yield f"{where} is {other!r}, mine is {own!r}"
 
 
 def _by_name(items: list[Any]) -> dict[str, Any]:
-    """A list's items under what they are about, and the order, so that one more shifts nothing."""
+    """A list's items under what they are about, so that one more does not shift the others."""
     named: dict[str, Any] = {}
     for item in items:
         match item:
@@ -314,4 +315,4 @@ def _by_name(items: list[Any]) -> dict[str, Any]:
         while name in named:
             name += " again"
         named[name] = item
-    return {**named, "order": ", ".join(named)} if named else named
+    return named

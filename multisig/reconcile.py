@@ -4,10 +4,11 @@ Pure. The ledger knows every approval and the result of the executed call; wheth
 paid is read from the paid register, not concluded from the result.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ibp_chain.blocks import blake2_256
 from ibp_chain.types import AccountId, BlockNumber, Planck
 from ledger.pallets.multisig.types import Closing, Operation, OperationKey, Status
 from ledger.pallets.payouts import BatchStatus, PaidLine, Violation
@@ -89,8 +90,11 @@ class Reconciliation:
 def reconcile(bundle: Bundle, reading: Reading, state: State) -> Reconciliation:
     """What `state` knows of `bundle`, whose call reads as `reading`.
 
-    Raises `BundleRefused` for a call that pays what the statement does not have.
+    Raises `BundleRefused` for a call with another hash, that names another statement, or pays what
+    the statement does not have.
     """
+    if wrong := [*_unfit(bundle, reading)]:
+        raise BundleRefused(wrong)
     account = bundle.multisig.account_id(bundle.network)
     mine: list[tuple[OperationKey, Operation]] = sorted(
         (key, operation)
@@ -119,6 +123,16 @@ def reconcile(bundle: Bundle, reading: Reading, state: State) -> Reconciliation:
 
 
 # --- Internals ----------------------------------------------------------------------
+
+
+def _unfit(bundle: Bundle, reading: Reading) -> Iterator[str]:
+    if bundle.call_hash != blake2_256(bundle.call):
+        yield f"its call hashes to 0x{blake2_256(bundle.call).hex()}"
+    if bundle.statement.hash != reading.statement:
+        yield (
+            f"its statement hashes to 0x{bundle.statement.hash.hex()}, "
+            f"its call names 0x{reading.statement.hex()}"
+        )
 
 
 def _attempt(bundle: Bundle, key: OperationKey, operation: Operation, state: State) -> Attempt:

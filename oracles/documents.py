@@ -1,9 +1,9 @@
 """Small JSON files that travel: canonical (RFC 8785), versioned, refused in any other form."""
 
 import json
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from ibp_chain.errors import RemarkError
 from ibp_chain.remark_bodies import Body
@@ -11,6 +11,8 @@ from ibp_chain.remarks import canonical_json
 from oracles.errors import ProofError
 
 D = TypeVar("D", bound=Body)
+VersionOne = Annotated[int, Field(ge=1, le=1, strict=True)]
+"""Not `Literal[1]`: that takes `true` for 1."""
 
 
 def write_document(document: Body) -> bytes:

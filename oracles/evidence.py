@@ -11,13 +11,13 @@ from pydantic import Field, ValidationError
 from ibp_chain.remark_bodies import Body, Observe, Report
 from ibp_chain.remarks import BODIES, KINDS, Kind, as_json
 from oracles.digest import Digest, check_digest
-from oracles.documents import read_document, write_document
+from oracles.documents import VersionOne, read_document, write_document
 from oracles.errors import DigestRefused, EvidenceRefused
 
 
 class _EvidenceDocument(Body):
     format: Literal["ibp-equivocation"]
-    version: Literal[1]
+    version: VersionOne
     kind: Literal["observe", "report"]
     ss58_prefix: int = Field(ge=0, le=16_383)
     """The addresses in the bodies are of this network; it is part of what was signed."""

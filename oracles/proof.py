@@ -17,7 +17,7 @@ from ibp_chain.merkle import verify_inclusion
 from ibp_chain.remark_bodies import Body, Count, Day, HashText
 from ibp_chain.remarks import Kind, canonical_json
 from ibp_chain.types import AccountId, Hash
-from oracles.documents import read_document, write_document
+from oracles.documents import VersionOne, read_document, write_document
 from oracles.errors import ProofError, ProofRefused
 from oracles.report import REPORT
 from oracles.rows import Layout, R, Row, Tree
@@ -125,7 +125,7 @@ _Octets = Annotated[
 
 class _ProofDocument(Body):
     format: Literal["ibp-score-proof"]
-    version: Literal[1]
+    version: VersionOne
     kind: Literal["observe", "report"]
     day: Day
     root: HashText

@@ -13,11 +13,12 @@ gatotech = ["polkadot"]
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ibp_chain.errors import ConfigError
+from oracles.documents import VersionOne
 from oracles.files import read_bounded
 from oracles.rules import Roster, Service
 
@@ -35,7 +36,7 @@ class _ServiceTable(_Table):
 
 
 class _RosterFile(_Table):
-    version: Literal[1]
+    version: VersionOne
     services: Annotated[list[_ServiceTable], Field(min_length=1)]
     assigned: dict[str, list[str]]
 

@@ -5,23 +5,19 @@ type may hold itself; Python's own limit lies far above what that allows.
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from ibp_chain.errors import DecodeError
 from ibp_chain.scale import metadata as md
 from ibp_chain.scale.input import MAX_DEPTH, Input
+from ibp_chain.scale.layout import INTEGERS, Layout
 from ibp_chain.scale.values import Call
 
 Decoder: TypeAlias = Callable[[Input], Any]
 
 FRAMES_PER_LEVEL = 12
 """Python calls from one level to the next: the limit below stays far from what a stack holds."""
-
-INTEGERS = {
-    f"{sign}{bits}": (bits // 8, sign == "i") for sign in "ui" for bits in (8, 16, 32, 64, 128, 256)
-}
-"""Primitive name to (size in bytes, signed)."""
 
 
 class _CallEntry(NamedTuple):
@@ -33,28 +29,24 @@ class _CallEntry(NamedTuple):
 class Decoders:
     """The decoders of one registry."""
 
-    def __init__(self, metadata: md.Metadata) -> None:
+    def __init__(self, metadata: md.Metadata, layout: Layout) -> None:
         # a call of depth MAX_DEPTH is valid on chain and must be readable
         sys.setrecursionlimit(max(sys.getrecursionlimit(), MAX_DEPTH * FRAMES_PER_LEVEL + 1000))
         self.types, self.call_type = metadata.types, metadata.extrinsic.call
-        self._metadata = metadata
+        self._metadata, self._layout = metadata, layout
         self._made: dict[md.TypeId, Decoder] = {}
 
     def of(self, type_id: md.TypeId) -> Decoder:
         """The decoder of a type; while it is being made, one that looks it up later."""
         if type_id not in self._made:
             self._made[type_id] = self._later(type_id)
-            self._made[type_id] = self._make(type_id)
+            made = self._make(type_id)
+            self._made[type_id] = _deeper(made) if type_id in self._layout.counted else made
         return self._made[type_id]
 
     def _later(self, type_id: md.TypeId) -> Decoder:
-        """Every way from a type back to itself leads through here, so depth is counted here."""
-
         def decode(source: Input) -> Any:
-            source.descend()
-            value = self._made[type_id](source)
-            source.ascend()
-            return value
+            return self._made[type_id](source)
 
         return decode
 
@@ -72,28 +64,27 @@ class Decoders:
             case md.Primitive(name):
                 return _primitive(name)
             case md.Compact(inner):
-                return _compact(compact_bits(self.types, inner))
+                return _compact(self._layout.compact_bits(inner))
             case md.Composite(fields):
                 return self.fields(fields)
             case md.Tuple(items):
                 return _tuple([self.of(item) for item in items])
             case md.Array(length, item):
-                return _octets(length) if self._is_u8(item) else _array(length, self.of(item))
+                return (
+                    _octets(length) if self._layout.is_u8(item) else _array(length, self.of(item))
+                )
             case md.Sequence(item):
-                return Input.octets if self._is_u8(item) else _sequence(self.of(item))
+                return Input.octets if self._layout.is_u8(item) else _sequence(self.of(item))
             case md.BitSequence():
                 return _bits
             case md.Variants(variants):
-                some = some_type(found)
+                some = self._layout.some_type(type_id)
                 if some is not None:
                     return self._option(some)
                 return self._enum("::".join(found.path), variants)
 
-    def _is_u8(self, type_id: md.TypeId) -> bool:
-        return self.types[type_id].definition == md.Primitive("u8")
-
     def _option(self, some: md.TypeId) -> Decoder:
-        decode, nested = self.of(some), some_type(self.types[some]) is not None
+        decode, nested = self.of(some), self._layout.some_type(some) is not None
 
         def option(source: Input) -> Any:
             if not source.flag():
@@ -145,29 +136,17 @@ class Decoders:
         return entries
 
 
-def some_type(found: md.Type) -> md.TypeId | None:
-    """What an `Option` holds; None for every other type."""
-    if found.path != ("Option",):
-        return None
-    match found.definition:
-        case md.Variants((md.Variant("None", 0, ()), md.Variant("Some", 1, (field,)))):
-            return field.type
-    return None
-
-
-def compact_bits(types: Mapping[md.TypeId, md.Type], type_id: md.TypeId) -> int:
-    """How wide the integer inside a compact type is: `Compact<Perbill>` has a struct around it."""
-    match types[type_id].definition:
-        case md.Primitive(name) if name in INTEGERS:
-            return INTEGERS[name][0] * 8
-        case md.Composite((field,)):
-            return compact_bits(types, field.type)
-        case md.Tuple((item,)):
-            return compact_bits(types, item)
-    return 0  # Compact<()>, whose only value is zero
-
-
 # --- Shapes ---------------------------------------------------------------------------
+
+
+def _deeper(decode: Decoder) -> Decoder:
+    def deeper(source: Input) -> Any:
+        source.descend()
+        value = decode(source)
+        source.ascend()
+        return value
+
+    return deeper
 
 
 def _primitive(name: md.PrimitiveName) -> Decoder:

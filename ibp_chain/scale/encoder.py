@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from ibp_chain.errors import InputError
 from ibp_chain.scale import metadata as md
-from ibp_chain.scale.decoder import INTEGERS, compact_bits, some_type
+from ibp_chain.scale.layout import INTEGERS, Layout
 from ibp_chain.scale.primitives import encode_compact
 from ibp_chain.scale.values import Call
 
@@ -20,8 +20,9 @@ Encoder: TypeAlias = Callable[[Any], bytes]
 class Encoders:
     """The encoders of one registry."""
 
-    def __init__(self, metadata: md.Metadata) -> None:
+    def __init__(self, metadata: md.Metadata, layout: Layout) -> None:
         self.types, self.call_type = metadata.types, metadata.extrinsic.call
+        self._layout = layout
         self._made: dict[md.TypeId, Encoder] = {}
 
     def of(self, type_id: md.TypeId) -> Encoder:
@@ -51,28 +52,27 @@ class Encoders:
             case md.Primitive(name):
                 return _primitive(name)
             case md.Compact(inner):
-                return _compact(compact_bits(self.types, inner))
+                return _compact(self._layout.compact_bits(inner))
             case md.Composite(fields):
                 return self.fields(fields)
             case md.Tuple(items):
                 return _tuple([self.of(item) for item in items])
             case md.Array(length, item):
-                return _octets(length) if self._is_u8(item) else _array(length, self.of(item))
+                return (
+                    _octets(length) if self._layout.is_u8(item) else _array(length, self.of(item))
+                )
             case md.Sequence(item):
-                return _vec_u8 if self._is_u8(item) else _sequence(self.of(item))
+                return _vec_u8 if self._layout.is_u8(item) else _sequence(self.of(item))
             case md.BitSequence():
                 return _bits
             case md.Variants(variants):
-                some = some_type(found)
+                some = self._layout.some_type(type_id)
                 if some is not None:
                     return self._option(some)
                 return self._enum("::".join(found.path), variants)
 
-    def _is_u8(self, type_id: md.TypeId) -> bool:
-        return self.types[type_id].definition == md.Primitive("u8")
-
     def _option(self, some: md.TypeId) -> Encoder:
-        encode, nested = self.of(some), some_type(self.types[some]) is not None
+        encode, nested = self.of(some), self._layout.some_type(some) is not None
 
         def option(value: Any) -> bytes:
             if value is None:

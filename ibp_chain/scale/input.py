@@ -7,8 +7,9 @@ the offset, never a value that is not there, and never more memory than the inpu
 from ibp_chain.errors import DecodeError
 from ibp_chain.scale.primitives import decode_compact
 
-MAX_DEPTH = 256
-"""`sp_api::MAX_EXTRINSIC_DEPTH`: the runtime itself decodes no call that nests deeper."""
+MAX_DEPTH = 256 + 1
+"""`sp_api::MAX_EXTRINSIC_DEPTH`: the runtime decodes no call that nests deeper. It does not count
+the outermost one, this does."""
 
 
 class Input:
@@ -69,7 +70,7 @@ class Input:
         return value == 1
 
     def descend(self) -> None:
-        """Enter a type from within itself; `ascend` leaves it."""
+        """Enter a type that may hold itself; `ascend` leaves it."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise DecodeError(f"nested deeper than {MAX_DEPTH}", self.at)

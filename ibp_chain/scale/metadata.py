@@ -384,7 +384,7 @@ def _all_of(extensions: tuple[Extension, ...]) -> Mapping[int, tuple[int, ...]]:
 
 def _ensure_closed(metadata: Metadata) -> None:
     """Every type that is named is there, and every enum is one: decoders need not ask again."""
-    named = {type_id for found in metadata.types.values() for type_id in _named_by(found)}
+    named = {type_id for found in metadata.types.values() for type_id in types_in(found)}
     for pallet in metadata.pallets.values():
         enums = [type_id for type_id in (pallet.calls, pallet.events, pallet.errors) if type_id]
         for type_id in enums:
@@ -421,7 +421,8 @@ def _ensure_keys(metadata: Metadata, pallet: Pallet, entry: StorageEntry) -> Non
         raise DecodeError(f"{where}: {len(entry.hashers)} hashers for another number of keys")
 
 
-def _named_by(found: Type) -> tuple[TypeId, ...]:
+def types_in(found: Type) -> tuple[TypeId, ...]:
+    """The types that a type is made of, one step down."""
     match found.definition:
         case Composite(fields):
             return tuple(field.type for field in fields)

@@ -59,11 +59,6 @@ class Storage:
             ),
         )
 
-    def as_ongoing(self, index: PollIndex) -> TrackId | None:
-        """`Polling::as_ongoing`: the class of an ongoing poll."""
-        poll = self.status(index)
-        return poll.track if isinstance(poll, Ongoing) else None
-
     def status(self, index: PollIndex) -> PollStatus | None:
         """`PollStatus`; None for a poll that is unknown or ended without a result."""
         match self.polls.find(index):

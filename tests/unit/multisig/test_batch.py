@@ -11,7 +11,7 @@ from ibp_chain.blocks import blake2_256
 from ibp_chain.networks import network
 from ibp_chain.remark_bodies import Payout
 from ibp_chain.remarks import MAX_SIZE, parse
-from ibp_chain.types import AccountId, Hash, Planck
+from ibp_chain.types import AccountId, BlockNumber, Hash, Planck
 from ledger.pallets.membership import MemberStatus
 from ledger.pallets.multisig.types import Operation, Status
 from ledger.pallets.programme import curators_account
@@ -270,7 +270,13 @@ def open_operation(state: State, call: bytes | None, account: AccountId | None =
     assert program is not None
     call_hash = blake2_256(call or b"hidden")
     state.mirrors.multisig.operations.insert(
-        (curators_account(program) if account is None else account, call_hash, 58_900, 2, 0),
+        (
+            curators_account(program) if account is None else account,
+            call_hash,
+            BlockNumber(58_900),
+            2,
+            0,
+        ),
         Operation(
             Status.OPEN,
             program.threshold,

@@ -249,5 +249,5 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_two_readings_that_differ_are_refused_with_both(fault: Callable[[Any], object]) -> None:
     assert TEXT.count("0x35") == 1
-    with pytest.raises(CallRefused, match="the two decoders differ: scalecodec reads .* ours "):
+    with pytest.raises(CallRefused, match=r"the two decoders differ: scalecodec reads .* ours "):
         decode_payout(recording.runtime(), Misreading(fault), BUNDLE.call, PASEO)

@@ -165,7 +165,7 @@ def test_floats_are_refused_even_where_they_are_whole(path: payouts.Path, number
         (USD, " 2.15", "statement.price.usd"),
         (USD, "2,15", "statement.price.usd"),
         (USD, "1_000", "statement.price.usd"),
-        (USD, "٢.١٥", "statement.price.usd"),
+        (USD, "\u0662.\u0661\u0665", "statement.price.usd"),
         (USD, "NaN", "statement.price.usd"),
         (USD, "Infinity", "statement.price.usd"),
         (USD, "0." + "0" * 18 + "1", "statement.price.usd"),

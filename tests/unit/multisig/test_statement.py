@@ -135,7 +135,17 @@ def test_a_period_has_the_days_of_its_month(period: str, days: int) -> None:
 
 @pytest.mark.parametrize(
     "period",
-    ["", "2026", "2026-1", "2026-00", "2026-13", "2026-01-01", "0000-01", "２０２６-01", "2026-01\n"],
+    [
+        "",
+        "2026",
+        "2026-1",
+        "2026-00",
+        "2026-13",
+        "2026-01-01",
+        "0000-01",
+        "\uff12\uff10\uff12\uff16-01",
+        "2026-01\n",
+    ],
 )
 def test_what_is_no_month_is_refused(period: str) -> None:
     with pytest.raises(StatementError, match="is no month such as 2026-01"):
@@ -311,5 +321,6 @@ def test_a_record_told_twice_is_refused() -> None:
 
 def test_a_month_without_reports_owes_nobody_anything() -> None:
     statement = built(payouts.ledger(), period="2025-12", service=())
-    assert statement.lines == statement.scores == ()
+    assert statement.lines == ()
+    assert statement.scores == ()
     assert held(statement, "amforc").reason is Reason.NOT_SERVED

@@ -35,7 +35,8 @@ def reported(oracle: int = 0, **changes: Any) -> Report:
 
 
 def check(digest: Digest, **changes: Any) -> None:
-    check_digest(digest, **({"program": PROGRAM, "ss58_prefix": PREFIX} | changes))
+    expected: dict[str, Any] = {"program": PROGRAM, "ss58_prefix": PREFIX}
+    check_digest(digest, **(expected | changes))
 
 
 both = pytest.mark.parametrize("digest", [observed(), reported()], ids=["observe", "report"])

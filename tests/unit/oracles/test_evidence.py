@@ -64,9 +64,9 @@ def test_a_different_place_in_the_chain_is_no_excuse() -> None:
     ],
 )
 def test_what_is_no_contradiction_convicts_nobody(other: Digest, why: str) -> None:
-    for pair in ((ONE, other), (other, ONE)):
+    for one, two in ((ONE, other), (other, ONE)):
         with pytest.raises(EvidenceRefused, match=why):
-            convict(*pair, PREFIX)
+            convict(one, two, PREFIX)
     with pytest.raises(EvidenceRefused, match=why):
         write_evidence(ONE, other, PREFIX)
 
@@ -108,6 +108,7 @@ def test_a_document_may_end_its_line() -> None:
         (b" " + EVIDENCE, "not in canonical form"),
         (EVIDENCE[:-1] + b',"version":1}', "not in canonical form"),
         (edited(version=2), "version"),
+        (edited(version=True), "version"),
         (edited(format="ibp-score-proof"), "format"),
         (edited(kind="program"), "kind"),
         (edited(extra=1), "extra"),

@@ -22,7 +22,7 @@ MILESTONE = MilestoneDay(DAY, "alpha", 3, -14, False, 2, 0, 1, 0)
 
 def test_verdicts_are_numbered_as_statuses() -> None:
     assert [Verdict[status.name].value for status in Status] == [0, 1, 2, 3]
-    assert Verdict.EXCLUDED == 4
+    assert Verdict.EXCLUDED.value == len(Status)
 
 
 def test_slots_are_counted_by_verdict() -> None:

@@ -17,7 +17,7 @@ from oracles.rows import Tree
 from oracles.samples import OBSERVATION, ObservationRow
 from tests.support.scores import DAY, ORACLES, observed, series
 
-DAY_BYTES = "08500000"  # 20,488 days from 1970-01-01, little-endian
+DAY_BYTES = "02500000"  # 20,482 days from 1970-01-01, little-endian
 ALPHA = "14" + b"alpha".hex()  # compact 5
 POLKADOT = "20" + b"polkadot".hex()
 
@@ -116,7 +116,7 @@ _SLOTS = REPORT.schema.encode(CONSENSUS)
         (_at(_SLOTS, 20, 5), "5 is no code"),
         (_at(_SLOTS, 21, 0), "2 response times for 3 answered slots"),
         (_at(_SLOTS, 308, 4), "1 response times for 2|bytes too many"),
-        (_SLOTS[:308] + b"\x0b\xff\xff\xff\xff", "response times"),
+        (_SLOTS[:308] + b"\xfe\xff\xff\xff", "1073741823 response times"),
         (_at(REPORT.schema.encode(MILESTONE), 11, 9), "milestone 9"),
         (_at(REPORT.schema.encode(MILESTONE), 16, 2), "no bool"),
         (_at(REPORT.schema.encode(MILESTONE), 29, 1), "failed or slow, never both"),

@@ -12,7 +12,7 @@ from ibp_chain.cli import app
 from ibp_chain.errors import CheckFailed, IbpError
 from ibp_chain.types import BlockNumber
 from ledger.indexer import replay_into
-from ledger.store import DatabaseCorrupt, Store
+from ledger.store import DatabaseCorrupt, DatabaseError, Store
 from tests.unit.store.demo import demo, dump, roots, rows, tamper, url
 
 
@@ -127,6 +127,19 @@ def test_a_damaged_page_is_never_taken_for_the_state(ledger: Path, seed: int) ->
         assert str(ledger) in str(error)  # noqa: PT017  # it may as well not be raised
     else:
         assert root == roots()[-1]
+
+
+def test_a_damaged_schema_is_refused_even_where_sqlite_cannot_say_it_in_utf_8(
+    ledger: Path,
+) -> None:
+    with closing(sqlite3.connect(ledger)) as other, other:
+        other.execute("PRAGMA writable_schema = ON")
+        other.execute(
+            "UPDATE sqlite_master SET sql = CAST(? AS TEXT) WHERE name = 'block'",
+            (b"CREATE TABLE block (number \xff\xfe, \xa5)) \x9a",),
+        )
+    with pytest.raises(DatabaseError, match="malformed"):
+        load(ledger)
 
 
 def test_a_truncated_file_is_refused(ledger: Path) -> None:

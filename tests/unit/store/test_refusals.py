@@ -121,6 +121,24 @@ def test_a_block_that_does_not_follow_is_refused(begun: Path, wrong: Sequence) -
         assert state.head.value.ref == demo().source.head()
 
 
+def test_the_state_itself_takes_no_block_that_does_not_follow() -> None:
+    state, _ = demo().replay(STANDS)
+    before, blocks = state.root(), demo().blocks
+    wrong = (
+        blocks[0],
+        blocks[STANDS - 1],
+        blocks[STANDS + 1],
+        fork(blocks[STANDS - 1]),
+        fork(blocks[STANDS], fork(blocks[STANDS - 1]).hash),
+        numbered(blocks[STANDS], 3),
+    )
+    for block in wrong:
+        with pytest.raises(InputError, match="does not follow"):
+            demo().apply(state, block)
+        assert state.root() == before
+    demo().apply(state, blocks[STANDS])
+
+
 def test_whole_batches_before_the_wrong_block_are_kept(begun: Path) -> None:
     wrong = (*demo().blocks[STANDS : STANDS + 5], demo().blocks[STANDS])
     with Store(url(begun), demo().identity) as store:
