@@ -1,33 +1,26 @@
 """One runtime's view of bytes: what its metadata says of extrinsics, events, calls and storage.
 
-Pure. Values have the shapes of `ibp_chain.scale.values`; names are the metadata's own.
+Pure. Values have the shapes of `ibp_chain.scale.values`; names are the metadata's own. Extrinsics
+and events are read by compiled decoders; where those fail, the careful ones say what is wrong.
 """
 
 from collections.abc import Mapping
-from enum import IntEnum
 from typing import Any, NoReturn
 
-from ibp_chain.blocks import EventRecord, Extrinsic, Phase, blake2_256
+from ibp_chain.blocks import EventRecord, Extrinsic, blake2_256
 from ibp_chain.errors import DecodeError, InputError
 from ibp_chain.scale import metadata as md
-from ibp_chain.scale.decoder import Decoder, Decoders
+from ibp_chain.scale.careful import Careful
+from ibp_chain.scale.compiler import FAILURES, Compiler
+from ibp_chain.scale.decoder import Decoders
 from ibp_chain.scale.encoder import Encoders
+from ibp_chain.scale.events import EventDecoder
+from ibp_chain.scale.extrinsics import ExtrinsicDecoder
 from ibp_chain.scale.hashers import HASH, PREFIX_SIZE, twox_128
 from ibp_chain.scale.input import Input
 from ibp_chain.scale.layout import Layout
 from ibp_chain.scale.values import Call
-from ibp_chain.types import AccountId, Hash, SpecVersion
-
-HASH_SIZE = 32
-_VERSION_MASK = 0b0011_1111
-
-
-class _Preamble(IntEnum):
-    """`sp_runtime::generic::Preamble`: the upper two bits of an extrinsic's version byte."""
-
-    BARE = 0b00
-    GENERAL = 0b01
-    SIGNED = 0b10
+from ibp_chain.types import Hash, SpecVersion
 
 
 class Runtime:
@@ -37,9 +30,12 @@ class Runtime:
         self.metadata_hash: Hash = blake2_256(raw)
         self.metadata = md.read_metadata(raw)
         layout = Layout(self.metadata)
+        self._compiler = Compiler(self.metadata, layout)
+        self._extrinsics = ExtrinsicDecoder(self.metadata, self._compiler)
+        self._event_decoders: dict[frozenset[str] | None, EventDecoder] = {}
         self._decoders = Decoders(self.metadata, layout)
         self._encoders = Encoders(self.metadata, layout)
-        self._events = self._event_table()
+        self._careful = Careful(self.metadata, self._decoders)
         version = self.constant("System", "Version")
         self.spec_name: str = version["spec_name"]
         self.spec_version = SpecVersion(version["spec_version"])
@@ -54,31 +50,15 @@ class Runtime:
 
     def decode_extrinsic(self, raw: bytes) -> Extrinsic:
         """One extrinsic of a block's body, with its length prefix. Raises `DecodeError`."""
-        source = Input(raw)
-        length = source.compact()
-        if length != len(raw) - source.at:
-            raise DecodeError(f"{length} bytes announced, {len(raw) - source.at} left", 0)
-        signer: AccountId | None = None
-        extensions: dict[str, Any] = {}
-        start, preamble = source.at, source.u8()
-        match preamble >> 6, preamble & _VERSION_MASK:
-            case (_Preamble.BARE, 4 | 5):
-                pass
-            case (_Preamble.SIGNED, 4):
-                signer = self._signer(source)
-                extensions = self._extensions(source, 0)
-            case (_Preamble.GENERAL, 5):
-                extensions = self._extensions(source, source.u8())
-            case _:
-                raise DecodeError(f"extrinsic version {preamble:#04x} is unknown", start)
-        call = self._call(source)
-        source.end()
-        return Extrinsic(raw, signer, extensions, call)
+        try:
+            return self._extrinsics.decode(raw)
+        except FAILURES:
+            return self._careful.extrinsic(raw)
 
     def decode_call(self, raw: bytes) -> Call:
         """A whole call. Raises `DecodeError`."""
         source = Input(raw)
-        call = self._call(source)
+        call = self._careful.call_at(source)
         source.end()
         return call
 
@@ -101,13 +81,13 @@ class Runtime:
         self, raw: bytes, *, pallets: frozenset[str] | None = None
     ) -> tuple[EventRecord, ...]:
         """The value of `System.Events`; of `pallets` only, where given. Raises `DecodeError`."""
-        source, records = Input(raw), []
-        for position in range(source.count()):
-            record = self._event(source, position)
-            if pallets is None or record.pallet in pallets:
-                records.append(record)
-        source.end()
-        return tuple(records)
+        if pallets not in self._event_decoders:
+            decoder = EventDecoder(self.metadata, self._compiler, pallets)
+            self._event_decoders[pallets] = decoder
+        try:
+            return self._event_decoders[pallets].decode(raw)
+        except FAILURES:
+            return self._careful.events(raw, pallets)
 
     # --- storage ---
 
@@ -190,51 +170,6 @@ class Runtime:
         return f"{self.spec_name} {self.spec_version}" if hasattr(self, "spec_name") else "metadata"
 
     # --- parts ---
-
-    def _signer(self, source: Input) -> AccountId | None:
-        extrinsic = self.metadata.extrinsic
-        address = self._decoders.of(extrinsic.address)(source)
-        self._decoders.of(extrinsic.signature)(source)
-        match address:
-            case bytes() | ("Id", bytes()):
-                return AccountId(address if isinstance(address, bytes) else address[1])
-        return None
-
-    def _extensions(self, source: Input, version: int) -> dict[str, Any]:
-        extrinsic = self.metadata.extrinsic
-        if version not in extrinsic.by_version:
-            raise DecodeError(f"extension version {version} is unknown", source.at)
-        present = (extrinsic.extensions[at] for at in extrinsic.by_version[version])
-        return {each.identifier: self._decoders.of(each.type)(source) for each in present}
-
-    def _call(self, source: Input) -> Call:
-        call: Call = self._decoders.of(self.metadata.extrinsic.call)(source)
-        return call
-
-    def _event_table(self) -> Mapping[tuple[int, int], tuple[str, str, Decoder]]:
-        return {
-            (pallet.index, v.index): (pallet.name, v.name, self._decoders.fields(v.fields))
-            for pallet in self.metadata.pallets.values()
-            for v in md.variants_of(self.metadata, pallet.events)
-        }
-
-    def _event(self, source: Input, position: int) -> EventRecord:
-        phase = self._phase(source)
-        index = source.u32() if phase is Phase.APPLY_EXTRINSIC else None
-        start, key = source.at, (source.u8(), source.u8())
-        if key not in self._events:
-            raise DecodeError(f"{self} has no event {key[0]}.{key[1]}", start)
-        pallet, name, decode = self._events[key]
-        args = decode(source)
-        topics = tuple(Hash(source.take(HASH_SIZE)) for _ in range(source.count()))
-        return EventRecord(position, phase, index, pallet, name, args, topics)
-
-    def _phase(self, source: Input) -> Phase:
-        start, tag = source.at, source.u8()
-        try:
-            return Phase(tag)
-        except ValueError as error:
-            raise DecodeError(f"phase {tag} is unknown", start) from error
 
     def _module_error(self, index: int, code: int) -> str:
         for pallet in self.metadata.pallets.values():

@@ -1,6 +1,6 @@
 """What an SLA measures and what it costs: the parameters of F1 to F6, and who serves what.
 
-Source: seed 000 (milestones 3 and 5) in the readings of `docs/scores.md`. Nothing here has a
+Source: seed 000 (milestones 3 and 5) in the readings of `docs/rules.md`. Nothing here has a
 default: the numbers come from the programme's rules file, whose hash is on chain.
 """
 

@@ -84,8 +84,7 @@ def day(
 ) -> None:
     """Compute a day's report from what oracles observed, as every oracle must.
 
-    Compare the observations' roots and the report's with those on chain: files prove only that they
-    are of their root.
+    Compare all roots with those on chain: a file proves only that it is of its own.
     """
     when = day.date()
     programme = load_rules(rules)

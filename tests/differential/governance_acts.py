@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from itertools import groupby
 from typing import Any
 
 from ibp_chain.accounts import other_signatories
 from ibp_chain.scale.values import Call
 from ibp_chain.types import AccountId, PollIndex, TrackId
+from ledger.pallets.conviction_voting import Casting
 from tests.differential.live_chain import (
     BIG_TIPPER,
     CROWDED,
@@ -106,6 +108,47 @@ def until_decided(chain: Chain, polls: Sequence[PollIndex]) -> None:
         alarm = min(info["alarm"][0] for info in ongoing.values() if info["alarm"])
         chain.block(max(alarm, chain.node.head().number + 1))
     raise AssertionError(f"polls {polls} are not decided at block {chain.node.head().number}")
+
+
+def let_tasks_vote(chain: Chain, poll: PollIndex) -> None:
+    """Votes that no block shows: scheduled tasks cast, remove and unlock them in hooks."""
+    height = chain.node.head().number
+
+    def task(delay: int, name: str, **args: Any) -> Call:
+        when = {"when": height + delay, "maybe_periodic": None, "priority": 0}
+        call = chain.as_(CROWDED.account, "ConvictionVoting", name, **args)
+        return chain.dice.call("Scheduler", "schedule", **when, call=call)
+
+    standard = ("Standard", {"vote": 0x86, "balance": 5})
+    chain.force(
+        [
+            chain.as_(
+                CROWDED.account,
+                "ConvictionVoting",
+                "remove_vote",
+                **{"class": SMALL_TIPPER},
+                index=5_000,  # makes room for one more
+            ),
+            task(3, "vote", poll_index=poll, vote=standard),
+            task(4, "remove_vote", **{"class": SMALL_TIPPER}, index=poll),
+            task(5, "unlock", **{"class": SMALL_TIPPER}, target=("Id", CROWDED.account)),
+        ]
+    )
+    count, lock = _votes_and_lock(chain)
+    expected = [(count, lock), (count + 1, 5), (count, 5), (count, lock)]
+    states = [(count, lock)]
+    while len(changes := [state for state, _ in groupby(states)]) < len(expected):
+        assert chain.block().header.number < height + MOST_BLOCKS
+        states.append(_votes_and_lock(chain))
+    assert changes == expected
+
+
+def _votes_and_lock(chain: Chain) -> tuple[int, int]:
+    """Of the crowded account, as the mirror has them."""
+    who = CROWDED.account
+    voting = chain.mirrors.conviction_voting.voting_for.get((who, SMALL_TIPPER))
+    assert isinstance(voting, Casting)
+    return len(voting.votes), chain.locks(who, 0).actual
 
 
 # --- Refusals -----------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ibp_chain.accounts import ss58_encode
-from ibp_chain.blocks import Block, Phase
+from ibp_chain.blocks import Block, EventRecord, Phase
 from ibp_chain.errors import MirrorDivergence
 from ibp_chain.keys import Signer, signer_from_uri
 from ibp_chain.networks import NETWORKS
@@ -132,13 +132,16 @@ class Chain:
         extrinsics = [self.runtime.decode_extrinsic(raw) for raw in block.extrinsics]
         events = self.runtime.decode_events(block.events, pallets=WATCHED_PALLETS)
         for item in attribute(self.runtime, extrinsics, events):
-            assert not isinstance(item, Unattributed), (block.header.number, item.reason)
-            if isinstance(item, Failed):
-                self._refuse(context, item)
-                continue
-            self.mirrors.apply(context, item)
-            if isinstance(item, Dispatched):
-                self.seen[str(item.call)] += 1
+            match item:
+                case Unattributed(extrinsic_index=index, reason=reason):
+                    assert index is None, (block.header.number, reason)  # a task's
+                case Failed():
+                    self._refuse(context, item)
+                case Dispatched(call=call):
+                    self.mirrors.apply(context, item)
+                    self.seen[str(call)] += 1
+                case EventRecord():
+                    self.mirrors.apply(context, item)
 
     def _refuse(self, context: BlockContext, failed: Failed) -> None:
         """Let the mirror try what the chain refused. That it left its storage alone shows when the

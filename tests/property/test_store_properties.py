@@ -70,7 +70,7 @@ VOTES = st.one_of(
     st.builds(SplitAbstain, PLANCK, PLANCK, PLANCK),
 )
 DELEGATIONS = st.builds(Delegations, PLANCK, PLANCK)
-PRIORS = st.builds(PriorLock, U32, PLANCK)
+PRIORS = st.builds(PriorLock, U32, PLANCK) | st.sampled_from([PriorLock(0, 5), PriorLock(5, 0)])  # type: ignore[arg-type]  # clock and planck
 POSITIONS = st.builds(Position, U32, st.none() | U32)
 
 

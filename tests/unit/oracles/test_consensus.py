@@ -54,6 +54,7 @@ def saw(oracle: int, *heads: str, fast: int = 20_000) -> Observation:
         ((OK, FAILED, UNKNOWN), 2, Verdict.UNKNOWN),  # half is no majority
         ((OK, FAILED, SLOW), 2, Verdict.UNKNOWN),
         ((OK, UNKNOWN, UNKNOWN), 2, Verdict.UNKNOWN),  # one is no quorum
+        ((OK, OK, UNKNOWN, UNKNOWN), 2, Verdict.OK),  # who knows nothing has no vote
         ((OK, OK), 3, Verdict.UNKNOWN),
         ((UNKNOWN, UNKNOWN, UNKNOWN), 2, Verdict.UNKNOWN),
         ((), 1, Verdict.UNKNOWN),

@@ -1,0 +1,74 @@
+"""Extrinsics of every format version, read by compiled decoders.
+
+Contract as in `ibp_chain.scale.compiler`: any doubt is a failure, and the caller asks the careful
+decoder. Source: `sp_runtime::generic::{Preamble, UncheckedExtrinsic}`.
+"""
+
+from typing import Any
+
+from ibp_chain.blocks import Extrinsic
+from ibp_chain.scale import metadata as md
+from ibp_chain.scale.compiler import Compiled, Compiler, Malformed
+from ibp_chain.scale.primitives import decode_compact
+from ibp_chain.types import AccountId
+
+BARE = frozenset({4, 5})
+SIGNED = 0x84
+GENERAL = 0x45
+"""The version byte: kind in the upper two bits, format version below."""
+
+
+class ExtrinsicDecoder:
+    """Decodes extrinsics of one runtime."""
+
+    def __init__(self, metadata: md.Metadata, compiler: Compiler) -> None:
+        self._format, self._compiler = metadata.extrinsic, compiler
+        self._call = compiler.type(metadata.extrinsic.call)
+        self._signed: Compiled | None = None
+        self._extensions: dict[int, Compiled] = {}
+
+    def decode(self, raw: bytes) -> Extrinsic:
+        """Raises one of `compiler.FAILURES` for whatever is not exactly one extrinsic."""
+        length, at = decode_compact(raw)
+        if length != len(raw) - at:
+            raise Malformed
+        version, at = raw[at], at + 1
+        signer: AccountId | None = None
+        extensions: dict[str, Any] = {}
+        if version == SIGNED:
+            (address, _signature), at = self._head()(raw, at, 0)
+            signer = signer_of(address)
+            extensions, at = self._extended(0)(raw, at, 0)
+        elif version == GENERAL:
+            extensions, at = self._extended(raw[at])(raw, at + 1, 0)
+        elif version not in BARE:
+            raise Malformed
+        call, at = self._call(raw, at, 0)
+        if at != len(raw):
+            raise Malformed
+        return Extrinsic(raw, signer, extensions, call)
+
+    def _head(self) -> Compiled:
+        if self._signed is None:
+            parts = md.Field(None, self._format.address), md.Field(None, self._format.signature)
+            self._signed = self._compiler.fields(parts)
+        return self._signed
+
+    def _extended(self, version: int) -> Compiled:
+        if version not in self._extensions:
+            fields = [
+                md.Field(self._format.extensions[at].identifier, self._format.extensions[at].type)
+                for at in self._format.by_version[version]
+            ]
+            self._extensions[version] = self._compiler.fields(fields)
+        return self._extensions[version]
+
+
+def signer_of(address: Any) -> AccountId | None:
+    """The account of an extrinsic's address; None for addresses that are no plain account id."""
+    match address:
+        case bytes() if len(address) == 32:
+            return AccountId(address)
+        case ("Id", bytes(account)):
+            return AccountId(account)
+    return None

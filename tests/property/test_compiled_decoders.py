@@ -1,0 +1,91 @@
+"""Compiled decoders give what the careful ones give, for whole, changed and hostile bytes alike."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibp_chain.errors import DecodeError
+from ibp_chain.scale.careful import Careful
+from ibp_chain.scale.compiler import FAILURES, Compiler
+from ibp_chain.scale.decoder import Decoders
+from ibp_chain.scale.events import EventDecoder
+from ibp_chain.scale.extrinsics import ExtrinsicDecoder
+from ibp_chain.scale.layout import Layout
+from ibp_chain.scale.primitives import encode_compact
+from tests.support import recording
+
+METADATA = recording.runtime().metadata
+LAYOUT = Layout(METADATA)
+COMPILER = Compiler(METADATA, LAYOUT)
+CAREFUL = Careful(METADATA, Decoders(METADATA, LAYOUT))
+SELECTED = frozenset({"System", "Multisig", "ConvictionVoting"})
+EVERY, SOME = EventDecoder(METADATA, COMPILER, None), EventDecoder(METADATA, COMPILER, SELECTED)
+EXTRINSICS = ExtrinsicDecoder(METADATA, COMPILER)
+
+
+def agree(compiled: Callable[[bytes], Any], careful: Callable[[bytes], Any], raw: bytes) -> None:
+    try:
+        value = compiled(raw)
+    except FAILURES:
+        with pytest.raises(DecodeError):
+            careful(raw)
+    else:
+        assert careful(raw) == value
+
+
+def agree_on_events(raw: bytes) -> None:
+    agree(EVERY.decode, lambda data: CAREFUL.events(data, None), raw)
+
+
+def agree_on_extrinsics(raw: bytes) -> None:
+    agree(EXTRINSICS.decode, CAREFUL.extrinsic, raw)
+
+
+def test_every_recorded_block() -> None:
+    for block in recording.blocks():
+        assert EVERY.decode(block.events) == CAREFUL.events(block.events, None)
+        assert SOME.decode(block.events) == CAREFUL.events(block.events, SELECTED)
+        for raw in block.extrinsics:
+            assert EXTRINSICS.decode(raw) == CAREFUL.extrinsic(raw)
+
+
+def test_every_cut_of_a_block() -> None:
+    block = max(recording.blocks(), key=lambda block: len(block.extrinsics))
+    for size in range(len(block.events)):
+        agree_on_events(block.events[:size])
+    for raw in block.extrinsics:
+        for size in range(len(raw)):
+            agree_on_extrinsics(raw[:size])
+
+
+@given(seed=st.integers(0, 2**32), flips=st.integers(1, 6))
+def test_changed_bytes(seed: int, flips: int) -> None:
+    dice = random.Random(seed)
+    block = dice.choice(recording.blocks())
+    agree_on_events(_changed(block.events, flips, dice))
+    agree_on_extrinsics(_changed(dice.choice(block.extrinsics), flips, dice))
+
+
+@given(st.binary(max_size=120))
+def test_any_bytes(raw: bytes) -> None:
+    agree_on_events(raw)
+    agree_on_extrinsics(raw)
+    agree_on_extrinsics(bytes((len(raw) + 1 << 2 & 0xFF, 4)) + raw)
+
+
+def test_counts_that_promise_more_than_there_is() -> None:
+    for count in (1, 63, 64, 2**14, 2**30 - 1, 2**40, 2**535):
+        raw = encode_compact(count)
+        agree_on_events(raw)
+        agree_on_events(raw + b"\x00" * 20)
+
+
+def _changed(raw: bytes, flips: int, dice: random.Random) -> bytes:
+    changed = bytearray(raw)
+    for _ in range(flips):
+        changed[dice.randrange(len(changed))] = dice.choice((0, 1, 2, 3, 0xFF, dice.randrange(256)))
+    return bytes(changed)
