@@ -47,6 +47,8 @@ FORTUNE = 3_000_000_000 * UNIT
 
 NOT_MIRRORED = {"ConvictionVoting.InsufficientFunds", "Multisig.MaxWeightTooLow"}
 """Errors that depend on balances and weights, which no mirror follows."""
+_MOST_ATTEMPTS = 5
+"""Blocks that an extrinsic may wait for."""
 
 
 @dataclass
@@ -97,11 +99,13 @@ class Chain:
         return self.dice.call("Utility", "dispatch_as", as_origin=origin, call=call)
 
     def block(self, to_height: int | None = None) -> Block:
-        """Make a block of all that waits, let the mirrors follow it, and compare.
+        """Make blocks until all that waits is in: the last of them. The mirrors follow each, and
+        are compared.
 
-        Session blocks have no room for signed extrinsics: those wait for the block after.
+        Session blocks have no room for signed extrinsics, and a block may be full: what does not
+        fit waits for the next one.
         """
-        while True:
+        for _ in range(_MOST_ATTEMPTS):
             options: dict[str, Any] = {"transactions": [to_hex(raw) for raw in self._waiting]}
             if to_height is not None:
                 # newer schedulers go through every skipped agenda, for many full blocks
@@ -112,11 +116,11 @@ class Chain:
             )
             self._follow(block)
             self._compare(block.hash)
-            left = [raw for raw in self._waiting if raw not in block.extrinsics]
-            assert left in ([], self._waiting)
-            self._waiting, to_height = left, None
-            if not left:
+            self._waiting = [raw for raw in self._waiting if raw not in block.extrinsics]
+            to_height = None
+            if not self._waiting:
                 return block
+        raise AssertionError(f"{len(self._waiting)} extrinsics: {self.devnet.rpc('dev_dropped')}")
 
     # --- follow ---
 

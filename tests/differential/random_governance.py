@@ -19,7 +19,7 @@ from ibp_chain.types import AccountId, Hash, PollIndex, TrackId
 T = TypeVar("T")
 
 CONVICTIONS = ("None", *(f"Locked{n}x" for n in range(1, 7)))
-PLENTY = {"ref_time": 40_000_000_000, "proof_size": 1_000_000}
+PLENTY = {"ref_time": 20_000_000_000, "proof_size": 1_000_000}
 TOO_LITTLE = {"ref_time": 1_000, "proof_size": 0}
 UNIT = 10**10
 DERIVATIVES = (0, 7)
