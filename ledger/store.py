@@ -125,17 +125,13 @@ class Store:
                 raise DatabaseCorrupt("its state is of another block than its blocks end with")
         return state
 
-    def last_block(self) -> BlockRow:
-        """What is known of the head. Raises `ConfigError` before the first block."""
+    def block(self, number: BlockNumber) -> BlockRow:
+        """What is known of an applied block. Raises `ConfigError` where there was none."""
         with self.session() as session:
-            row = _head(session)
+            row = session.get(BlockRow, number)
         if row is None:
-            raise ConfigError(f"{self.name} has no blocks yet: replay or follow a chain first")
+            raise ConfigError(f"{self.name} has no block {number}")
         return row
-
-    def spec_version(self) -> SpecVersion:
-        """Of the runtime that executed the head. Raises `ConfigError` before the first block."""
-        return SpecVersion(self.last_block().spec_version)
 
     def rejections(self) -> list[RejectionRow]:
         """Remarks that were not taken as facts, with the words for it, in order."""

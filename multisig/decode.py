@@ -150,7 +150,10 @@ def _read_own(runtime: Runtime, call: bytes, network: Network) -> Reading:
     raw = remark_of(calls[0]) if calls else None
     if body is None or calls is None or raw is None:
         raise CallRefused("our decoder reads no payout batch")
-    transfers = [transfer_of(each) for each in calls[1:]]
+    # `transfer_of` also knows `transfer_allow_death`, which the ledger must, and no batch may hold
+    transfers = [
+        transfer_of(each) if each.name == "transfer_keep_alive" else None for each in calls[1:]
+    ]
     paid = tuple(
         (ss58_encode(transfer.payee, network.ss58_prefix), transfer.amount)
         for transfer in transfers

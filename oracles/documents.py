@@ -17,7 +17,7 @@ VersionOne = Annotated[int, Field(ge=1, le=1, strict=True)]
 
 def write_document(document: Body) -> bytes:
     """The one byte string that says `document`."""
-    return canonical_json(document.model_dump(mode="json", exclude_none=True))
+    return canonical_json(document.model_dump(mode="json"))
 
 
 def read_document(data: bytes, form: type[D]) -> D:

@@ -14,7 +14,7 @@ from ibp_chain.networks import Network, network_of_spec
 from ibp_chain.runtime import Runtime
 from ibp_chain.runtimes import runtimes
 from ibp_chain.source import BlockSource
-from ibp_chain.types import AccountId, BlockNumber, Hash
+from ibp_chain.types import AccountId, BlockNumber, Hash, SpecVersion
 from ledger.mirrors import Constants
 from ledger.replay import apply_block
 from ledger.state import State
@@ -62,14 +62,19 @@ def open_ledger(db: str, archive: Path | None, at: int | None) -> Opened:
     if at is not None:
         raise ConfigError("--at needs --archive: a database knows its last block only")
     with Store(db) as store:
-        head = store.last_block()
-        spec_version = store.spec_version()
+        # the state first: a follower may be adding blocks, and what is told must be of one
+        state = store.load_state()
+        head = state.head.value
+        if head is None:
+            raise ConfigError(f"{store.name} has no blocks yet: replay or follow a chain first")
+        block = store.block(head.number)
+        spec_version = SpecVersion(block.spec_version)
         return Opened(
-            store.load_state(),
+            state,
             Runtime.from_metadata(store.metadata(spec_version)),
             store.metadata_v14(spec_version),
             store.identity.genesis_hash,
-            head.timestamp_ms,
+            block.timestamp_ms,
         )
 
 

@@ -277,6 +277,19 @@ def test_an_execution_for_another_multisig_is_not_taken_for_this_one() -> None:
     assert isinstance(items[0], Unattributed)
 
 
+@pytest.mark.parametrize(("who", "others"), [(BOB, [ALICE, CAROL]), (ALICE, [BOB, DAVE])])
+def test_an_approval_is_taken_only_from_its_own_event(
+    who: AccountId, others: list[AccountId]
+) -> None:
+    said = {
+        "approving": who,
+        "multisig": multisig_account([who, *others], 2),
+        "call_hash": vote(1).hash,
+    }
+    items = attributed(as_multi(PAIR, vote(1), opens=True), ("Multisig", ("NewMultisig", said)))
+    assert isinstance(items[0], Unattributed)
+
+
 # --- Opaque calls -------------------------------------------------------------------
 
 
@@ -333,7 +346,14 @@ def test_a_whitelisted_call_that_the_block_does_not_show_is_reported() -> None:
     assert told(attributed(by_hash, done))[0].startswith("root dispatch_whitelisted_call unattri")
 
 
-def test_events_that_fit_no_reading_are_reported_never_guessed() -> None:
-    items = attributed(batch(vote(1), vote(2)), ITEM, ITEM, ITEM, DONE)
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param([ITEM, ITEM, ITEM, DONE], id="an item too many"),
+        pytest.param([ITEM, interrupted(0, NOT_VOTER)], id="interrupted at a wrong item"),
+    ],
+)
+def test_events_that_fit_no_reading_are_reported_never_guessed(said: list[Said]) -> None:
+    items = attributed(batch(vote(1), vote(2)), *said)
     assert isinstance(items[0], Unattributed)
     assert "do not fit Utility.batch" in items[0].reason

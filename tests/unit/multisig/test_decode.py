@@ -251,3 +251,27 @@ def test_two_readings_that_differ_are_refused_with_both(fault: Callable[[Any], o
     assert TEXT.count("0x35") == 1
     with pytest.raises(CallRefused, match=r"the two decoders differ: scalecodec reads .* ours "):
         decode_payout(recording.runtime(), Misreading(fault), BUNDLE.call, PASEO)
+
+
+def read_as_keep_alive(calls: Any) -> None:
+    transfer = calls[1]
+    transfer["call_function"] = "transfer_keep_alive"
+    transfer["call_args"] = [each for each in transfer["call_args"] if each["name"] != "source"]
+
+
+@pytest.mark.parametrize(
+    ("call", "fault"),
+    [
+        (ALLOW_DEATH, read_as_keep_alive),
+        (transfer("force_transfer", source=("Id", bytes(32)), value=1), read_as_keep_alive),
+        (to("Address32", bytes(32)), set_transfer("dest", LINES[0].payee)),
+        (to("Raw", bytes(32)), set_transfer("dest", LINES[0].payee)),
+    ],
+    ids=["allow death", "force transfer", "Address32", "Raw"],
+)
+def test_our_own_decoder_refuses_what_the_other_takes_for_a_transfer(
+    call: Call, fault: Callable[[Any], object]
+) -> None:
+    data = batch_all(REMARK, call, *TRANSFERS[1:])
+    with pytest.raises(CallRefused, match="our decoder reads something else"):
+        decode_payout(recording.runtime(), Misreading(fault), data, PASEO)

@@ -200,6 +200,16 @@ def test_an_executed_call_that_the_ledger_has_no_batch_of_is_irregular() -> None
     assert of(state).outcome is Outcome.IRREGULAR
 
 
+def test_another_batch_in_the_same_extrinsic_does_not_stand_for_this_one() -> None:
+    state = payouts.state(PAID)
+    *_, (key, batch) = state.payouts.batches.items()
+    other = batch._replace(call_hash=Hash(bytes(32)))
+    state.payouts.batches.insert((key[0], key[1] + 1), other)
+    assert of(state).outcome is Outcome.PAID
+    state.payouts.batches.insert(key, batch._replace(status=BatchStatus.IRREGULAR))
+    assert of(state).outcome is Outcome.IRREGULAR
+
+
 def test_operations_of_other_multisigs_and_calls_are_not_this_bundles() -> None:
     state = payouts.state(HALF_SIGNED)
     ((key, operation),) = operations_of(state)

@@ -120,6 +120,13 @@ def test_more_than_a_balance_can_hold_is_an_error() -> None:
         planck_owed(Decimal(10**28), Decimal("0.000000000000000001"), PASEO)
 
 
+def test_the_largest_balance_can_be_owed_and_one_planck_more_cannot() -> None:
+    a_planck_each = Decimal(10**PASEO.decimals)
+    assert planck_owed(Decimal(2**128 - 1), a_planck_each, PASEO) == 2**128 - 1
+    with pytest.raises(StatementError, match="than there can be"):
+        planck_owed(Decimal(2**128), a_planck_each, PASEO)
+
+
 # --- Periods ------------------------------------------------------------------------------
 
 
