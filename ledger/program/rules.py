@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from ibp_chain.blocks import blake2_256
 from ibp_chain.errors import ConfigError
+from ibp_chain.remark_bodies import Slug
 from ibp_chain.types import Hash
 
 CENT = Decimal("0.01")
@@ -63,7 +64,7 @@ class SlaTable(_Table):
 class PayoutRules(_Table):
     """What service is worth: one item, a flat amount for each month, by served days."""
 
-    item: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+    item: Slug
     usd_per_month: Amount
     served_day_ppm: PpmValue
 

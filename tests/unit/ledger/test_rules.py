@@ -98,6 +98,7 @@ def test_an_exact_amount_stays_exact() -> None:
         ("clean_day_known_ppm = 950_000", "clean_day_known_ppm = 1_000_001", "sla.clean_day"),
         ("chain_fault_members = 2", "chain_fault_members = 0", "sla.chain_fault_members"),
         ('item = "services"', 'item = "Services"', "payout.item"),
+        ('item = "services"', 'item = "-"', "payout.item"),
         ('item = "services"', 'item = "services"\ntip = 1', "payout.tip"),
         ("slow_charge = 1", "", "sla.slow_charge"),
         ("served_day_ppm = 999_000", 'served_day_ppm = "999000"', "payout.served_day_ppm"),
