@@ -25,7 +25,7 @@ from oracles import digest
 from oracles.consensus import Commitment, admit, consensus
 from oracles.report import REPORT, ReportRow
 from oracles.rowfiles import write_rows
-from oracles.rules import ChargeWindow, Roster, Service, SlaRules
+from oracles.rules import Roster, Service, sla_rules
 from oracles.samples import OBSERVATION, ObservationRow, Sample, Status, observation_rows
 from oracles.scoring import MilestoneKey, Runs, report_rows, runs_after
 from scripts.scenario.cast import QUORUM, Cast
@@ -41,21 +41,6 @@ _DISSENT_DAY, _EQUIVOCATION_DAY = DAYS[1], DAYS[2]
 _LIAR = 2
 _BASE_TIME = 20_000
 _SLOW_TIME = Micros(140_000)
-
-
-def sla_rules(rules: Rules) -> SlaRules:
-    """The scoring parameters of a rules file."""
-    sla = rules.sla
-    return SlaRules(
-        slow_at=Micros(sla.slow_at_us),
-        slots_per_charge=sla.slots_per_charge,
-        failed_charge=sla.failed_charge,
-        slow_charge=sla.slow_charge,
-        clean_day=sla.clean_day,
-        clean_day_known=sla.clean_day_known_ppm,  # type: ignore[arg-type]  # Ppm by its model
-        chain_fault_members=sla.chain_fault_members,
-        window=ChargeWindow(sla.window),
-    )
 
 
 def roster(cast: Cast) -> Roster:
@@ -164,7 +149,7 @@ class Scorekeepers:
         )
 
     def _report(self, day: date, seen: Mapping[int, tuple[ObservationRow, ...]]) -> None:
-        sla = sla_rules(self.rules)
+        sla = sla_rules(self.rules.sla)
         agreed = consensus(
             [
                 admit(
