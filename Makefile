@@ -9,7 +9,7 @@ demo: .venv/.installed
 	$(BIN)/ibp demo
 
 test: .venv/.installed
-	$(PYTEST) tests
+	$(PYTEST) tests --numprocesses 2 --dist loadfile
 
 test-fast: .venv/.installed   # what needs neither Node nor a running chain
 	$(PYTEST) tests/unit tests/property
