@@ -57,9 +57,7 @@ class Runtime:
 
     def decode_call(self, raw: bytes) -> Call:
         """A whole call. Raises `DecodeError`."""
-        source = Input(raw)
-        call = self._careful.call_at(source)
-        source.end()
+        call: Call = self._whole(self.metadata.extrinsic.call, raw)
         return call
 
     def encode_call(self, pallet: str, name: str, args: Mapping[str, Any]) -> bytes:
@@ -181,6 +179,12 @@ class Runtime:
         return f"Module.{index}.{code}"
 
     def _whole(self, type_id: md.TypeId, raw: bytes) -> Any:
+        try:
+            value, end = self._compiler.type(type_id)(raw, 0, 0)
+        except FAILURES:
+            end = -1
+        if end == len(raw):
+            return value
         source = Input(raw)
         value = self._decoders.of(type_id)(source)
         source.end()

@@ -12,7 +12,6 @@ from ibp_chain.scale import metadata as md
 from ibp_chain.scale.decoder import Decoder, Decoders
 from ibp_chain.scale.extrinsics import BARE, GENERAL, SIGNED, signer_of
 from ibp_chain.scale.input import Input
-from ibp_chain.scale.values import Call
 from ibp_chain.types import AccountId, Hash
 
 HASH_SIZE = 32
@@ -50,14 +49,9 @@ class Careful:
             extensions = self._extensions(source, source.u8())
         elif version not in BARE:
             raise DecodeError(f"extrinsic version {version:#04x} is unknown", start)
-        call = self.call_at(source)
+        call = self._decoders.of(self._format.call)(source)
         source.end()
         return Extrinsic(raw, signer, extensions, call)
-
-    def call_at(self, source: Input) -> Call:
-        """The call that begins where `source` stands."""
-        call: Call = self._decoders.of(self._format.call)(source)
-        return call
 
     def events(self, raw: bytes, pallets: frozenset[str] | None) -> tuple[EventRecord, ...]:
         """The value of `System.Events`; of `pallets` only, where given."""
