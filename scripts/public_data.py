@@ -78,6 +78,21 @@ def members_professional() -> Path:
     return fetch(MEMBERS_PROFESSIONAL)
 
 
+def scale_data() -> Path:
+    """The folder with real Polkadot events and metadata, for tests and benchmarks of the codec.
+
+    `IBP_SCALE_DATA` overrides `../shared/data/scale`. It is an excerpt of `justkawal/polkadart` at
+    25c5b3ab, `chain/polkadot`, and is not downloaded. Raises `ConfigError` when it is nowhere.
+    """
+    given = os.environ.get("IBP_SCALE_DATA")
+    folder = Path(given) if given else _SHARED / "scale"
+    if not (folder / "polkadot-events.jsonl.gz").is_file():
+        raise ConfigError(
+            f"{folder} has no polkadot-events.jsonl.gz: set IBP_SCALE_DATA to a folder with it"
+        )
+    return folder
+
+
 def fetch(
     file: PublicFile,
     *,
