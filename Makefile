@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-fast check format bench lock clean
+.PHONY: demo test test-real test-fast check format bench lock clean
 
 demo: .venv/.installed
 	$(BIN)/ibp demo
 
 test: .venv/.installed
-	$(PYTEST) tests --numprocesses 2 --dist loadfile
+	$(PYTEST) tests -m "not real_data" --numprocesses 2 --dist loadfile
+
+test-real: .venv/.installed   # on real Polkadot blocks: IBP_SCALE_DATA, or ../shared/data/scale
+	$(PYTEST) tests -m real_data
 
 test-fast: .venv/.installed   # what needs neither Node nor a running chain
 	$(PYTEST) tests/unit tests/property

@@ -25,6 +25,7 @@ def assert_same_events(ours: Sequence[EventRecord], theirs: Sequence[Any]) -> No
         assert list(mine.topics) == [bytes.fromhex(topic[2:]) for topic in other["topics"]]
 
 
+@pytest.mark.real_data
 def test_every_event_of_real_polkadot_blocks_reads_as_scalecodec_reads_it() -> None:
     for block in polkadot.blocks():
         peer = peer_codec(polkadot.metadata(block.spec_version, 14))
@@ -32,6 +33,7 @@ def test_every_event_of_real_polkadot_blocks_reads_as_scalecodec_reads_it() -> N
         assert_same_events(ours, peer.decode_events(block.events))
 
 
+@pytest.mark.real_data
 def test_every_metadata_version_reads_real_blocks_alike() -> None:
     compared = set()
     for block in polkadot.blocks():
