@@ -31,7 +31,7 @@ class Runtime:
         self.metadata = md.read_metadata(raw)
         layout = Layout(self.metadata)
         self._compiler = Compiler(self.metadata, layout)
-        self._extrinsics = ExtrinsicDecoder(self.metadata, self._compiler)
+        self._extrinsic_decoders: dict[frozenset[str] | None, ExtrinsicDecoder] = {}
         self._event_decoders: dict[frozenset[str] | None, EventDecoder] = {}
         self._decoders = Decoders(self.metadata, layout)
         self._encoders = Encoders(self.metadata, layout)
@@ -48,10 +48,17 @@ class Runtime:
 
     # --- extrinsics and calls ---
 
-    def decode_extrinsic(self, raw: bytes) -> Extrinsic:
-        """One extrinsic of a block's body, with its length prefix. Raises `DecodeError`."""
+    def decode_extrinsic(self, raw: bytes, *, pallets: frozenset[str] | None = None) -> Extrinsic:
+        """One extrinsic of a block's body, with its length prefix. Raises `DecodeError`.
+
+        With `pallets`, arguments of other pallets' calls are `NOT_READ`, unless they may hold a
+        call.
+        """
+        if pallets not in self._extrinsic_decoders:
+            decoder = ExtrinsicDecoder(self.metadata, self._compiler, pallets)
+            self._extrinsic_decoders[pallets] = decoder
         try:
-            return self._extrinsics.decode(raw)
+            return self._extrinsic_decoders[pallets].decode(raw)
         except FAILURES:
             return self._careful.extrinsic(raw)
 

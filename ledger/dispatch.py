@@ -25,7 +25,7 @@ from ledger.dispatch_tree import (
     Unreadable,
 )
 from ledger.dispatch_values import field, field_values, signed
-from ledger.dispatch_wrappers import rule_of
+from ledger.dispatch_wrappers import XCM_PALLETS, rule_of
 from ledger.origins import Dispatched, Failed, Origin, OriginKind, Unattributed
 
 WATCHED_PALLETS = frozenset(
@@ -42,6 +42,10 @@ WATCHED_PALLETS = frozenset(
     }
 )
 """The pallets whose events `attribute` and the mirrors need; further ones may be decoded too."""
+
+READ_PALLETS = WATCHED_PALLETS | XCM_PALLETS | {"Balances", "Timestamp", "Revive"}
+"""The pallets whose calls' arguments `attribute` and `replay` look at; whatever may hold a call is
+read anyway."""
 
 Item: TypeAlias = Dispatched | Failed | Unattributed | EventRecord
 

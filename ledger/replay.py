@@ -14,7 +14,7 @@ from ibp_chain.remarks import Kind
 from ibp_chain.runtime import Runtime
 from ibp_chain.types import BlockNumber, Hash, SpecVersion
 from ledger import clock
-from ledger.dispatch import WATCHED_PALLETS, attribute
+from ledger.dispatch import READ_PALLETS, WATCHED_PALLETS, attribute
 from ledger.mirrors import BlockContext, Constants
 from ledger.origins import Dispatched, Failed, Unattributed
 from ledger.pallets.payouts import Batch, BatchKey
@@ -52,7 +52,9 @@ def apply_block(state: State, block: Block, runtime: Runtime) -> BlockReport:
     state is unusable: the caller starts again from what it committed last.
     """
     _check_follows(state, block)
-    extrinsics = tuple(runtime.decode_extrinsic(raw) for raw in block.extrinsics)
+    extrinsics = tuple(
+        runtime.decode_extrinsic(raw, pallets=READ_PALLETS) for raw in block.extrinsics
+    )
     events = runtime.decode_events(block.events, pallets=WATCHED_PALLETS)
     context = _context(state, block, runtime)
     fold = _Fold(state, context.number, _timestamp(block, extrinsics))

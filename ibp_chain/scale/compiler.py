@@ -62,8 +62,8 @@ class Compiler:
             "S": Table(self._skip_type), "K": Table(self._skip_variant),
         }  # fmt: skip
         """What generated code sees: constants, and tables that make what is asked of them."""
-        self._variants: dict[tuple[md.TypeId, int], md.Variant] = {}
-        self._calls = self._call_table()
+        self.calls = self._call_table()
+        """By pallet and call index: the pallet's name and the call's variant."""
 
     def type(self, type_id: md.TypeId) -> Compiled:
         """The decoder of any type."""
@@ -109,7 +109,7 @@ class Compiler:
         return code.function("b, p, z")
 
     def _call(self, key: tuple[int, int]) -> Any:
-        pallet, variant = self._calls[key]
+        pallet, variant = self.calls[key]
         code = _Code(self)
         code.line("s = p")
         code.line("p += 2")

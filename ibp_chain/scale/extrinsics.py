@@ -8,8 +8,9 @@ from typing import Any
 
 from ibp_chain.blocks import Extrinsic
 from ibp_chain.scale import metadata as md
-from ibp_chain.scale.compiler import Compiled, Compiler, Malformed
+from ibp_chain.scale.compiler import Compiled, Compiler, Malformed, Skipper, Table
 from ibp_chain.scale.primitives import decode_compact
+from ibp_chain.scale.values import NOT_READ, Call
 from ibp_chain.types import AccountId
 
 BARE = frozenset({4, 5})
@@ -19,10 +20,17 @@ GENERAL = 0x45
 
 
 class ExtrinsicDecoder:
-    """Decodes extrinsics of one runtime."""
+    """Decodes extrinsics of one runtime.
 
-    def __init__(self, metadata: md.Metadata, compiler: Compiler) -> None:
-        self._format, self._compiler = metadata.extrinsic, compiler
+    With `pallets`, the arguments of other pallets' calls are passed over and `NOT_READ`, except
+    where they may hold a call.
+    """
+
+    def __init__(
+        self, metadata: md.Metadata, compiler: Compiler, pallets: frozenset[str] | None
+    ) -> None:
+        self._format, self._compiler, self._pallets = metadata.extrinsic, compiler, pallets
+        self._passed = Table(self._passing)
         self._call = compiler.type(metadata.extrinsic.call)
         self._signed: Compiled | None = None
         self._extensions: dict[int, Compiled] = {}
@@ -43,10 +51,23 @@ class ExtrinsicDecoder:
             extensions, at = self._extended(raw[at])(raw, at + 1, 0)
         elif version not in BARE:
             raise Malformed
-        call, at = self._call(raw, at, 0)
+        passed = self._passed[raw[at], raw[at + 1]]
+        if passed is None:
+            call, at = self._call(raw, at, 0)
+        else:
+            call, at = _pass_over(raw, at, *passed)
         if at != len(raw):
             raise Malformed
         return Extrinsic(raw, signer, extensions, call)
+
+    def _passing(self, key: tuple[int, int]) -> tuple[str, str, int | Skipper] | None:
+        """How to pass over a call; None for one that is to be read."""
+        pallet, variant = self._compiler.calls[key]
+        carriers = self._compiler.layout.carriers
+        wanted = self._pallets is None or pallet in self._pallets
+        if wanted or any(field.type in carriers for field in variant.fields):
+            return None
+        return pallet, variant.name, self._compiler.skip_fields(variant.fields)
 
     def _head(self) -> Compiled:
         if self._signed is None:
@@ -62,6 +83,14 @@ class ExtrinsicDecoder:
             ]
             self._extensions[version] = self._compiler.fields(fields)
         return self._extensions[version]
+
+
+def _pass_over(
+    raw: bytes, start: int, pallet: str, name: str, arguments: int | Skipper
+) -> tuple[Call, int]:
+    at = start + 2
+    at = at + arguments if isinstance(arguments, int) else arguments(raw, at)
+    return Call(pallet, name, NOT_READ, raw, start, at), at
 
 
 def signer_of(address: Any) -> AccountId | None:

@@ -2,7 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 
+from ibp_chain.errors import DecodeError
 from ibp_chain.scale import metadata as md
+
+MAX_HEIGHT = 100
+"""How many types may stand one inside the other, each type of a cycle counted; a third of it is
+what real runtimes need. Whatever walks through types by recursion relies on it."""
+MAX_WEIGHTLESS = 64
+"""Values in one that takes no bytes. More of them would be memory that no input pays for."""
 
 INTEGERS: Mapping[str, tuple[int, bool]] = {
     f"{sign}{bits}": (bits // 8, sign == "i") for sign in "ui" for bits in (8, 16, 32, 64, 128, 256)
@@ -18,9 +25,16 @@ class Layout:
     def __init__(self, metadata: md.Metadata) -> None:
         self.types, self.call_type = metadata.types, metadata.extrinsic.call
         self._sizes: dict[md.TypeId, int | None] = {}
-        self.counted = _counted(self.types)
+        components = _components(self.types)
+        _ensure_bounded_height(self.types, components)
+        for component in components:  # inner types first
+            for type_id in component:
+                self._ensure_sound(type_id)
+        self.counted = _counted(self.types, components)
         """Types whose every visit counts towards the depth: each way from a type back to itself
         leads through one of them."""
+        self.carriers = _leading_to(self.call_type, self.types)
+        """Types whose values may hold a call."""
 
     def size(self, type_id: md.TypeId) -> int | None:
         """Bytes that every value of a type takes; None where it depends on the value."""
@@ -49,19 +63,63 @@ class Layout:
                 return field.type
         return None
 
-    def compact_bits(self, type_id: md.TypeId) -> int:
-        """How wide the integer in a compact type is: `Compact<Perbill>` has a struct around it."""
+    def may_be_none(self, type_id: md.TypeId) -> bool:
+        """Whether a value of a type may be `None`: of an `Option`, and of what is shown as the one
+        thing it holds.
+        """
         match self.types[type_id].definition:
-            case md.Primitive(name) if name in INTEGERS:
+            case md.Composite((md.Field(None, inner),)) | md.Tuple((inner,)):
+                return self.may_be_none(inner)
+        return self.some_type(type_id) is not None
+
+    def bits_size(self, type_id: md.TypeId, count: int) -> int:
+        """How many bytes that many bits of a bit sequence take: whole words of its store."""
+        word = self.bits_word(type_id)
+        return (count + 8 * word - 1) // (8 * word) * word
+
+    def bits_word(self, type_id: md.TypeId) -> int:
+        """Bytes in a word of a bit sequence's store."""
+        match self.types[type_id].definition:
+            case md.BitSequence(store) if store in self.types:
+                match self.types[store].definition:
+                    case md.Primitive("u8" | "u16" | "u32" | "u64" as name):
+                        return INTEGERS[name][0]
+        raise DecodeError(f"type {type_id}: a bit sequence is stored in u8 to u64")
+
+    def compact_bits(self, type_id: md.TypeId) -> int:
+        """How wide the integer in a compact type is: `Compact<Perbill>` has a struct around it.
+
+        0 for `Compact<()>`, whose only value is zero. Raises `DecodeError` for what is no integer.
+        """
+        match self.types[type_id].definition:
+            case md.Primitive("u8" | "u16" | "u32" | "u64" | "u128" | "u256" as name):
                 return INTEGERS[name][0] * 8
             case md.Composite((field,)):
                 return self.compact_bits(field.type)
             case md.Tuple((item,)):
                 return self.compact_bits(item)
-        return 0  # Compact<()>, whose only value is zero
+            case md.Composite(()) | md.Tuple(()):
+                return 0
+        raise DecodeError(f"type {type_id} is compact and no unsigned integer")
 
     def is_u8(self, type_id: md.TypeId) -> bool:
         return self.types[type_id].definition == md.Primitive("u8")
+
+    def _ensure_sound(self, type_id: md.TypeId) -> None:
+        """Raises `DecodeError` for a type that no bytes can be read as, or without end."""
+        match self.types[type_id].definition:
+            case md.Compact(inner):
+                self.compact_bits(inner)
+            case md.BitSequence():
+                self.bits_word(type_id)
+        if self.size(type_id) == 0 and self._weightless(type_id) > MAX_WEIGHTLESS:
+            raise DecodeError(f"type {type_id}: too many values that take no bytes")
+
+    def _weightless(self, type_id: md.TypeId) -> int:
+        """How many values there are in one of a type of no size."""
+        found = self.types[type_id]
+        times = found.definition.length if isinstance(found.definition, md.Array) else 1
+        return 1 + times * sum(map(self._weightless, md.types_in(found)))
 
     def _size(self, type_id: md.TypeId) -> int | None:
         match self.types[type_id].definition:
@@ -84,27 +142,67 @@ class Layout:
 # --- Cycles ---------------------------------------------------------------------------
 
 
-def _counted(types: Mapping[md.TypeId, md.Type]) -> frozenset[md.TypeId]:
-    """In every cycle its enums; where there is none but `Option`, its structs."""
+def _counted(
+    types: Mapping[md.TypeId, md.Type], components: Iterable[set[md.TypeId]]
+) -> frozenset[md.TypeId]:
+    """In every cycle its enums; where there is none but `Option`, all of it."""
     found: set[md.TypeId] = set()
-    for cycle in _cycles(types):
+    for component in components:
+        if not _is_cycle(types, component):
+            continue
         enums = {
             type_id
-            for type_id in cycle
+            for type_id in component
             if isinstance(types[type_id].definition, md.Variants)
             and types[type_id].path != ("Option",)
         }
-        found |= enums or cycle
+        found |= enums or component
+        if enums:  # what is left may still lead back to itself without them
+            rest = {type_id: types[type_id] for type_id in component - enums}
+            found |= _counted(rest, _components(rest))
     return frozenset(found)
 
 
-def _cycles(types: Mapping[md.TypeId, md.Type]) -> list[set[md.TypeId]]:
-    """Sets of types that all lead to one another (Tarjan's components, without lone types)."""
+def _is_cycle(types: Mapping[md.TypeId, md.Type], component: set[md.TypeId]) -> bool:
+    (some, *others) = component
+    return bool(others) or some in md.types_in(types[some])
+
+
+def _ensure_bounded_height(
+    types: Mapping[md.TypeId, md.Type], components: Iterable[set[md.TypeId]]
+) -> None:
+    heights: dict[md.TypeId, int] = {}
+    for component in components:
+        inner = {each for type_id in component for each in md.types_in(types[type_id])}
+        below = max((heights[each] for each in inner - component), default=0)
+        height = below + len(component)
+        if height > MAX_HEIGHT:
+            raise DecodeError(f"more than {MAX_HEIGHT} types inside types")
+        heights.update(dict.fromkeys(component, height))
+
+
+def _leading_to(target: md.TypeId, types: Mapping[md.TypeId, md.Type]) -> frozenset[md.TypeId]:
+    users: dict[md.TypeId, list[md.TypeId]] = {}
+    for type_id, found in types.items():
+        for inner in md.types_in(found):
+            users.setdefault(inner, []).append(type_id)
+    reached, waiting = {target}, [target]
+    while waiting:
+        above = set(users.get(waiting.pop(), ())) - reached
+        reached |= above
+        waiting += above
+    return frozenset(reached)
+
+
+def _components(types: Mapping[md.TypeId, md.Type]) -> list[set[md.TypeId]]:
+    """Sets of types that all lead to one another, mostly of one type; what a type is made of comes
+    before it (Tarjan). Types that are not there are left out.
+    """
     order: dict[md.TypeId, int] = {}
     lowest: dict[md.TypeId, int] = {}
     open_: list[md.TypeId] = []
     is_open: set[md.TypeId] = set()
-    cycles: list[set[md.TypeId]] = []
+    components: list[set[md.TypeId]] = []
     for root in types:
         if root in order:
             continue
@@ -115,6 +213,8 @@ def _cycles(types: Mapping[md.TypeId, md.Type]) -> list[set[md.TypeId]]:
         while path:
             type_id, rest = path[-1]
             for inner in rest:
+                if inner not in types:
+                    continue
                 if inner not in order:
                     order[inner] = lowest[inner] = len(order)
                     open_.append(inner)
@@ -129,10 +229,9 @@ def _cycles(types: Mapping[md.TypeId, md.Type]) -> list[set[md.TypeId]]:
                     above = path[-1][0]
                     lowest[above] = min(lowest[above], lowest[type_id])
                 if lowest[type_id] == order[type_id]:
-                    at = open_.index(type_id)
-                    component = set(open_[at:])
-                    del open_[at:]
+                    component = {open_.pop()}
+                    while type_id not in component:
+                        component.add(open_.pop())
                     is_open -= component
-                    if len(component) > 1 or type_id in md.types_in(types[type_id]):
-                        cycles.append(component)
-    return cycles
+                    components.append(component)
+    return components

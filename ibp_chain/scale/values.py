@@ -25,13 +25,24 @@ from typing import Any, NamedTuple
 from ibp_chain.types import Hash
 
 
+class _NotRead(dict[str, Any]):
+    """Stands for the arguments of a call that were passed over."""
+
+    def __missing__(self, name: str) -> Any:
+        raise LookupError(f"argument {name} was passed over: its pallet was not asked for")
+
+
+NOT_READ: dict[str, Any] = _NotRead()
+"""The `args` of a call whose pallet was not asked for: reading one is a defect of the caller."""
+
+
 class Call(NamedTuple):
     """A decoded call and the exact bytes that it was decoded from."""
 
     pallet: str
     name: str
     args: dict[str, Any]
-    """By argument name, shapes as in this module's table."""
+    """By argument name, shapes as in this table; `NOT_READ` where they were passed over."""
     buffer: bytes
     start: int
     end: int

@@ -16,6 +16,7 @@ from ibp_chain.scale.events import EventDecoder
 from ibp_chain.scale.extrinsics import ExtrinsicDecoder
 from ibp_chain.scale.layout import Layout
 from ibp_chain.scale.primitives import encode_compact
+from ibp_chain.scale.values import NOT_READ
 from tests.support import recording
 
 METADATA = recording.runtime().metadata
@@ -24,7 +25,8 @@ COMPILER = Compiler(METADATA, LAYOUT)
 CAREFUL = Careful(METADATA, Decoders(METADATA, LAYOUT))
 SELECTED = frozenset({"System", "Multisig", "ConvictionVoting"})
 EVERY, SOME = EventDecoder(METADATA, COMPILER, None), EventDecoder(METADATA, COMPILER, SELECTED)
-EXTRINSICS = ExtrinsicDecoder(METADATA, COMPILER)
+EXTRINSICS = ExtrinsicDecoder(METADATA, COMPILER, None)
+FEW = ExtrinsicDecoder(METADATA, COMPILER, frozenset({"System"}))
 
 
 def agree(compiled: Callable[[bytes], Any], careful: Callable[[bytes], Any], raw: bytes) -> None:
@@ -51,6 +53,24 @@ def test_every_recorded_block() -> None:
         assert SOME.decode(block.events) == CAREFUL.events(block.events, SELECTED)
         for raw in block.extrinsics:
             assert EXTRINSICS.decode(raw) == CAREFUL.extrinsic(raw)
+
+
+def test_calls_that_nobody_asked_for_are_passed_over_unless_they_may_hold_one() -> None:
+    seen = set()
+    for block in recording.blocks():
+        for raw in block.extrinsics:
+            whole, few = CAREFUL.extrinsic(raw), FEW.decode(raw)
+            assert few.call[:2] == whole.call[:2]
+            assert few.call.data == whole.call.data
+            assert few.signer == whole.signer
+            read = few.call.args is not NOT_READ
+            seen.add((whole.call.pallet, read))
+            if read:
+                assert few.call == whole.call
+    assert {("System", True), ("Utility", True), ("Multisig", True)} <= seen
+    assert {("Timestamp", False), ("ConvictionVoting", False)} <= seen
+    with pytest.raises(LookupError, match="now was passed over"):
+        NOT_READ["now"]
 
 
 def test_every_cut_of_a_block() -> None:
