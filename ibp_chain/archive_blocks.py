@@ -1,7 +1,7 @@
 """The block files of an archive: read one block at a time, and say where one is damaged."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,9 @@ from ibp_chain.types import BlockNumber, Hash, SpecVersion
 
 LAST_UPGRADE_KEY = bytes.fromhex("26aa394eea5630e07c48ae0c9558cef7f9cce9c888469bb1a0dceaa129672ef8")
 """twox128("System") + twox128("LastRuntimeUpgrade"): the version of the runtime that last ran."""
+_BLOCKS_AT_ONCE = 64
+_BYTES_AT_ONCE = 8 * 2**20
+"""Of compressed blocks."""
 _UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
 
 
@@ -77,8 +80,31 @@ def read_blocks(folder: Path, file: BlockFile, first: BlockNumber) -> Iterator[R
     numbers = [span.number for span in file.spans]
     start = max(0, bisect_left(numbers, first) - 1)
     with _opened(folder, file) as parquet:
-        for index, number in enumerate(numbers[start:], start):
-            yield _recorded(_read_row(parquet, index, number), number)
+        for batch in _batches(file, start):
+            for index, row in zip(batch, _read_rows(parquet, batch, numbers), strict=True):
+                yield _recorded(row, numbers[index])
+
+
+def _batches(file: BlockFile, start: int) -> Iterator[range]:
+    """Consecutive row groups to read at once: few enough that memory stays bounded."""
+    size = 0
+    for index in range(start, file.blocks):
+        size += file.spans[index].size
+        if index + 1 - start == _BLOCKS_AT_ONCE or size >= _BYTES_AT_ONCE:
+            yield range(start, index + 1)
+            start, size = index + 1, 0
+    if start < file.blocks:
+        yield range(start, file.blocks)
+
+
+def _read_rows(parquet: Any, batch: range, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    try:
+        table = parquet.read_row_groups(list(batch), use_threads=False)
+        if len(table) == len(batch):
+            return list(table.to_pylist())
+    except _UNREADABLE:
+        pass  # one by one, so that block and field are named
+    return [_read_row(parquet, index, numbers[index]) for index in batch]
 
 
 @contextmanager

@@ -28,6 +28,7 @@ class Layout:
         components = _components(self.types)
         _ensure_bounded_height(self.types, components)
         for component in components:  # inner types first
+            _ensure_finite(self.types, component)
             for type_id in component:
                 self._ensure_sound(type_id)
         self.counted = _counted(self.types, components)
@@ -117,9 +118,12 @@ class Layout:
 
     def _weightless(self, type_id: md.TypeId) -> int:
         """How many values there are in one of a type of no size."""
-        found = self.types[type_id]
-        times = found.definition.length if isinstance(found.definition, md.Array) else 1
-        return 1 + times * sum(map(self._weightless, md.types_in(found)))
+        match self.types[type_id].definition:
+            case md.Array(0, _):
+                return 1
+            case md.Array(length, item):
+                return 1 + length * self._weightless(item)
+        return 1 + sum(map(self._weightless, md.types_in(self.types[type_id])))
 
     def _size(self, type_id: md.TypeId) -> int | None:
         match self.types[type_id].definition:
@@ -166,6 +170,14 @@ def _counted(
 def _is_cycle(types: Mapping[md.TypeId, md.Type], component: set[md.TypeId]) -> bool:
     (some, *others) = component
     return bool(others) or some in md.types_in(types[some])
+
+
+def _ensure_finite(types: Mapping[md.TypeId, md.Type], component: set[md.TypeId]) -> None:
+    definitions = (types[type_id].definition for type_id in component)
+    if _is_cycle(types, component) and all(
+        isinstance(definition, md.Composite | md.Tuple) for definition in definitions
+    ):
+        raise DecodeError(f"type {min(component)} holds itself without end")
 
 
 def _ensure_bounded_height(
