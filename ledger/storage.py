@@ -154,6 +154,8 @@ class StorageMap(Generic[K, V]):
 
     def take_changes(self) -> Mapping[K, V | None]:
         """What was written since the last call; None marks a deletion."""
+        if not self._changed:
+            return {}
         changes = {key: self._entries.get(key) for key in self._changed}
         self._changed.clear()
         return changes

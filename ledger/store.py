@@ -173,9 +173,10 @@ class Store:
         """
         self._check_link(report)
         for storage_map in state.maps():
-            entries = self._changes.setdefault(storage_map, {})
-            for key, value in storage_map.take_changes().items():
-                entries[key] = value, report.ref.number
+            changes = storage_map.take_changes()
+            if changes:
+                entries = self._changes.setdefault(storage_map, {})
+                entries |= {key: (value, report.ref.number) for key, value in changes.items()}
         self._blocks.append(report)
         self._last = report.ref
 
