@@ -27,6 +27,9 @@ Runtimes = Callable[[SpecVersion], Runtime]
 """The runtime of a spec version. Raises `InputError` for one that is not known."""
 
 
+_VOTING = frozenset({"ConvictionVoting", "Referenda"})
+
+
 @dataclass(frozen=True, slots=True)
 class BlockReport:
     """What a block brought, in words and values that the state does not keep."""
@@ -40,6 +43,8 @@ class BlockReport:
     accepted: tuple[Accepted, ...]
     refused: tuple[Refused, ...]
     batches: tuple[tuple[BatchKey, Batch], ...]
+    touched_votes: bool
+    """Whether anything about votes or referenda may have changed."""
     unattributed: tuple[Unattributed, ...]
     """Calls whose effects the events do not tell apart. Their remarks, if any, do not count."""
 
@@ -66,10 +71,12 @@ def apply_block(state: State, block: Block, runtime: Runtime) -> BlockReport:
                 fold.batch(item)
             case Dispatched():
                 state.mirrors.apply(context, item)
+                fold.note(item.call.pallet, *(event.pallet for event in item.events))
                 fold.remark(item)
                 fold.batch(item)
             case _:
                 state.mirrors.apply(context, item)
+                fold.note(item.pallet)
     state.head.put(Head(block.header.number, block.hash, context.now))
     return BlockReport(
         ref=block.ref,
@@ -80,6 +87,7 @@ def apply_block(state: State, block: Block, runtime: Runtime) -> BlockReport:
         accepted=tuple(fold.accepted),
         refused=tuple(fold.refused),
         batches=tuple(fold.batches),
+        touched_votes=fold.touched_votes,
         unattributed=tuple(fold.unattributed),
     )
 
@@ -93,9 +101,13 @@ class _Fold:
         self.refused: list[Refused] = []
         self.batches: list[tuple[BatchKey, Batch]] = []
         self.unattributed: list[Unattributed] = []
+        self.touched_votes = False
         self._remarks = 0
         self._announced: set[tuple[int | None, tuple[int, ...]]] = set()
         """Where the batches stand whose `payout` remark was accepted."""
+
+    def note(self, *pallets: str) -> None:
+        self.touched_votes = self.touched_votes or not _VOTING.isdisjoint(pallets)
 
     def remark(self, item: Dispatched) -> None:
         raw = remark_of(item.call)

@@ -1,5 +1,7 @@
 """`ibp ledger`: replay or follow a chain, ask what it means, audit it against a node."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +32,7 @@ from ledger.indexer import replay_into
 from ledger.locks import AccountLocks, Promise, account_locks, promise
 from ledger.pallets.scores import day_date
 from ledger.program.rules import load_rules
+from ledger.promise_history import PromiseHistory, Span
 from ledger.store import Identity, Store
 
 app = typer.Typer(help="What the chain means: members, locks, scores, payouts.")
@@ -107,18 +110,32 @@ def locks(
     archive: ArchiveOption = None,
     at: AtOption = None,
     rules: RulesOption = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(help="Also list every gap in the promise since then (UTC); needs --archive."),
+    ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Everything that one account has locked in votes, class by class."""
-    opened = open_ledger(db, archive, at)
+    """Everything that one account has locked in votes, class by class; exit 1 for a gap."""
+    history = None
+    if since is not None and archive is not None:
+        history = _promise_history(archive, account, rules)
+    elif since is not None:
+        raise InputError("--since needs --archive: a database knows its last block only")
+    opened = open_ledger(db, archive, at, None if history is None else history.observe)
     who = ss58_decode(account, opened.network.ss58_prefix)
     held, kept = _member_locks(opened, who, rules)
+    gaps = () if history is None or since is None else history.gaps(since.replace(tzinfo=UTC))
     if as_json:
-        print_json(_locks_json(held, kept))
-        return
-    console.print(views.class_locks_table(held, opened.network, opened.timestamp_ms))
-    console.print(views.promise_line(kept, opened.network))
+        print_json(_locks_json(held, kept) | _history_json(history, gaps))
+    else:
+        console.print(views.class_locks_table(held, opened.network, opened.timestamp_ms))
+        console.print(views.promise_line(kept, opened.network))
+        if history is not None:
+            console.print(views.promise_timeline(history.spans, opened.network))
+    if gaps:
+        raise CheckFailed(views.gaps_line(gaps, opened.network))
 
 
 @app.command()
@@ -294,6 +311,33 @@ def _member_locks(
     storage = state.mirrors.conviction_voting
     who = AccountId(bytes(32)) if account is None else account
     return account_locks(storage, config, who), promise(storage, config, who, required)
+
+
+def _promise_history(archive: Path, account: str, rules: Path | None) -> PromiseHistory:
+    network = network_of(ArchiveSource(archive))
+    tokens = load_rules(rules).lock.required(network.name) or 0
+    who = ss58_decode(account, network.ss58_prefix)
+    return PromiseHistory(who, network.planck(tokens))
+
+
+def _history_json(history: PromiseHistory | None, gaps: Sequence[Span]) -> dict[str, Any]:
+    if history is None:
+        return {}
+
+    def spans_json(spans: Sequence[Span]) -> list[dict[str, Any]]:
+        return [
+            {
+                "first_block": span.first.block,
+                "first_time": span.first.time.isoformat(),
+                "last_block": span.last.block,
+                "last_time": span.last.time.isoformat(),
+                "covered": str(span.promise.covered),
+                "kept": span.promise.kept,
+            }
+            for span in spans
+        ]
+
+    return {"history": spans_json(history.spans), "gaps": spans_json(gaps)}
 
 
 def _member_json(

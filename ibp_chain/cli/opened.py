@@ -1,5 +1,6 @@
 """The ledger that a command reads: from a database, or from an archive as of any block."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,7 @@ from ibp_chain.runtimes import runtimes
 from ibp_chain.source import BlockSource
 from ibp_chain.types import AccountId, BlockNumber, Hash, SpecVersion
 from ledger.mirrors import Constants
-from ledger.replay import apply_block
+from ledger.replay import BlockReport, apply_block
 from ledger.state import State
 from ledger.store import Store
 
@@ -55,10 +56,18 @@ class Opened:
         return Constants.of(self.runtime)
 
 
-def open_ledger(db: str, archive: Path | None, at: int | None) -> Opened:
+Heard = Callable[[State, Constants, BlockReport], object]
+"""Told of every block of an archive that is replayed, with the state that it left."""
+
+
+def open_ledger(
+    db: str, archive: Path | None, at: int | None, heard: Heard | None = None
+) -> Opened:
     """Raises `ConfigError` where there is none, and as replaying does."""
     if archive is not None:
-        return _from_archive(archive, at)
+        return _from_archive(archive, at, heard)
+    if heard is not None:
+        raise ConfigError("what happened in between needs --archive: a database knows its end only")
     if at is not None:
         raise ConfigError("--at needs --archive: a database knows its last block only")
     with Store(db) as store:
@@ -92,13 +101,17 @@ def curators_account(text: str | None, network: Network) -> AccountId | None:
     return None if text is None else ss58_decode(text, network.ss58_prefix)
 
 
-def _from_archive(folder: Path, at: int | None) -> Opened:
+def _from_archive(folder: Path, at: int | None, heard: Heard | None) -> Opened:
     source = ArchiveSource(folder)
     runtime_of, last = runtimes(source), BlockNumber(source.head().number if at is None else at)
     state, block, timestamp_ms = State(network_of(source)), None, 0
     with progress("replaying", None) as tick:
         for done, block in enumerate(source.blocks(source.first(), last), 1):
-            timestamp_ms = apply_block(state, block, runtime_of(block.spec_version)).timestamp_ms
+            runtime = runtime_of(block.spec_version)
+            report = apply_block(state, block, runtime)
+            timestamp_ms = report.timestamp_ms
+            if heard is not None:
+                heard(state, Constants.of(runtime), report)
             tick(done)
     if block is None:
         raise InputError(f"{folder} has no blocks up to {last}")

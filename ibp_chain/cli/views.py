@@ -1,6 +1,6 @@
 """What a ledger says, as tables: the same for `ibp demo` and `ibp ledger`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from rich.table import Table
@@ -15,6 +15,7 @@ from ledger.pallets.membership import MemberRecord
 from ledger.pallets.multisig.types import Operation, OperationKey, Status
 from ledger.pallets.payouts import Batch, BatchKey, PaidKey, PaidLine, Violation
 from ledger.pallets.scores import DigestKind, Equivocation, Standing, day_date
+from ledger.promise_history import Span
 from ledger.remark_routing import Refused
 
 
@@ -123,6 +124,44 @@ def promise_line(kept: Promise, network: Network) -> str:
     """Whether the members' promise is kept, in a sentence."""
     covered, required = network.format(kept.covered), network.format(kept.required)
     return f"At Locked6x: {covered} of {required} required: {_kept(kept)}."
+
+
+def promise_timeline(spans: Sequence[Span], network: Network) -> Table:
+    """When an account's promise was kept, by what, and when it was not."""
+    view = table(
+        "The promise over time",
+        "from block", "time (UTC)", "to block", "time (UTC)", "at Locked6x", "promise", "by",
+        right=("from block", "to block", "at Locked6x"),
+    )  # fmt: skip
+    for span in spans:
+        kept = span.promise
+        row(
+            view,
+            f"{span.first.block:,}",
+            f"{span.first.time:%Y-%m-%d %H:%M}",
+            f"{span.last.block:,}",
+            f"{span.last.time:%Y-%m-%d %H:%M}",
+            network.format(kept.covered),
+            _kept(kept),
+            _covered_by(kept.covers[0]) if kept.covers else "-",
+            style=None if kept.kept else "yellow",
+        )
+    return view
+
+
+def _covered_by(cover: Cover) -> str:
+    poll = "" if cover.poll is None else f" on referendum {cover.poll}"
+    return f"{cover.kind}{poll}, class {cover.class_}"
+
+
+def gaps_line(gaps: Sequence[Span], network: Network) -> str:
+    """The gaps in a promise, in a sentence."""
+    shown = "; ".join(
+        f"blocks {gap.first.block:,} to {gap.last.block:,} ({gap.first.time:%Y-%m-%d %H:%M} to "
+        f"{gap.last.time:%Y-%m-%d %H:%M}) with {network.format(gap.promise.covered)}"
+        for gap in gaps
+    )
+    return f"the promise of {network.format(gaps[0].promise.required)} was not kept in {shown}"
 
 
 def violations_table(

@@ -280,7 +280,7 @@ class Chain:
         empty: tuple[Any, ...] = ()
         self.store.collect(
             self.state,
-            BlockReport(ref, parent, SpecVersion(1), 5, 2, empty, empty, empty, empty),
+            BlockReport(ref, parent, SpecVersion(1), 5, 2, empty, empty, empty, False, empty),
         )
 
     def commit(self) -> None:
