@@ -39,7 +39,6 @@ class Traffic:
 
     node: NodeSource
     signers: tuple[Signer, ...]
-    nonces: list[int]
     dice: random.Random
     _runtime: Any = field(init=False)
     _codec: Any = field(init=False)
@@ -49,11 +48,24 @@ class Traffic:
         self._runtime, self._codec = submitter.runtime(), submitter.codec()
 
     def block(self, last: BlockRef) -> list[bytes]:
-        """The extrinsics of one busy block."""
-        return [self._extrinsic(last) for _ in range(self.dice.randrange(2, 8))]
+        """The extrinsics of one busy block, each by another signer.
 
-    def _extrinsic(self, last: BlockRef) -> bytes:
-        who = self.dice.randrange(len(self.signers))
+        Nonces are the chain's own: a block that changes the session takes no extrinsics.
+        """
+        chosen = self.dice.sample(self.signers, self.dice.randrange(2, len(self.signers) + 1))
+        keys = [self._runtime.storage_key("System", "Account", s.account) for s in chosen]
+        stored = self.node.storage(keys, last.hash)
+        return [
+            self._extrinsic(last, signer, self._nonce(raw))
+            for signer, raw in zip(chosen, stored, strict=True)
+        ]
+
+    def _nonce(self, raw: bytes | None) -> int:
+        if raw is None:
+            return 0
+        return int(self._runtime.decode_storage("System", "Account", raw)["nonce"])
+
+    def _extrinsic(self, last: BlockRef, signer: Signer, nonce: int) -> bytes:
         runtime = self._runtime
         context = SigningContext(
             codec=self._codec,
@@ -62,10 +74,9 @@ class Traffic:
             transaction_version=runtime.transaction_version,
             birth=last,
             period=_PERIOD,
-            nonce=self.nonces[who],
+            nonce=nonce,
         )
-        self.nonces[who] += 1
-        return sign_extrinsic(self._call(), self.signers[who], context)
+        return sign_extrinsic(self._call(), signer, context)
 
     def _call(self) -> bytes:
         calls = [self._simple() for _ in range(self.dice.choice((1, 1, 1, 3, 5)))]
@@ -110,15 +121,13 @@ def _chunk(out: Path, done: int, count: int, tick: Any) -> int:
         traffic = Traffic(
             node,
             tuple(member.signer for member in cast.members),
-            _nonces(out, len(cast.members)),
             random.Random(_SEED + done),  # noqa: S311  # traffic, no secret
         )
         for made in _blocks(devnet, traffic, done, count):
             tick(made)
         record(node, out / "archive", proofs=False)
         devnet.save(snapshot)
-    facts = {"blocks": done + count, "nonces": traffic.nonces}
-    (out / "state.json").write_text(json.dumps(facts))
+    (out / "state.json").write_text(json.dumps({"blocks": done + count}))
     return done + count
 
 
@@ -135,13 +144,6 @@ def _blocks(devnet: Devnet, traffic: Traffic, done: int, count: int) -> Iterator
 def _made(out: Path) -> int:
     path = out / "state.json"
     return int(json.loads(path.read_text())["blocks"]) if path.exists() else 0
-
-
-def _nonces(out: Path, accounts: int) -> list[int]:
-    path = out / "state.json"
-    if not path.exists():
-        return [0] * accounts
-    return [int(nonce) for nonce in json.loads(path.read_text())["nonces"]]
 
 
 if __name__ == "__main__":
