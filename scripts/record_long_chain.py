@@ -125,9 +125,10 @@ def _chunk(out: Path, done: int, count: int, tick: Any) -> int:
         )
         for made in _blocks(devnet, traffic, done, count):
             tick(made)
-        record(node, out / "archive", proofs=False)
+        # the snapshot first: what is recorded must be in the chain that the next run goes on with
         devnet.save(snapshot)
-    (out / "state.json").write_text(json.dumps({"blocks": done + count}))
+        (out / "state.json").write_text(json.dumps({"blocks": done + count}))
+        record(node, out / "archive", proofs=False)
     return done + count
 
 

@@ -21,8 +21,9 @@ from ibp_chain.cli.opened import (
     network_of,
     open_ledger,
 )
-from ibp_chain.cli.output import JsonOption, console, hex_, print_json, progress, row, table
+from ibp_chain.cli.output import JsonOption, console, hex_, print_json, progress, row, say, table
 from ibp_chain.errors import CheckFailed, InputError
+from ibp_chain.networks import network_of_spec
 from ibp_chain.runtimes import runtimes
 from ibp_chain.source import NodeSource
 from ibp_chain.types import AccountId, BlockNumber
@@ -33,6 +34,7 @@ from ledger.locks import AccountLocks, Promise, account_locks, promise
 from ledger.pallets.scores import day_date
 from ledger.program.rules import load_rules
 from ledger.promise_history import PromiseHistory, Span
+from ledger.snapshot import account_snapshot
 from ledger.store import Identity, Store
 
 app = typer.Typer(help="What the chain means: members, locks, scores, payouts.")
@@ -114,10 +116,17 @@ def locks(
         datetime | None,
         typer.Option(help="Also list every gap in the promise since then (UTC); needs --archive."),
     ] = None,
+    node: Annotated[
+        str | None,
+        typer.Option("--node", help="Read a node's storage instead, proven against its header."),
+    ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Everything that one account has locked in votes, class by class; exit 1 for a gap."""
+    if node is not None:
+        _locks_at_node(node, account, rules, as_json=as_json)
+        return
     history = None
     if since is not None and archive is not None:
         history = _promise_history(archive, account, rules)
@@ -311,6 +320,30 @@ def _member_locks(
     storage = state.mirrors.conviction_voting
     who = AccountId(bytes(32)) if account is None else account
     return account_locks(storage, config, who), promise(storage, config, who, required)
+
+
+def _locks_at_node(url: str, account: str, rules: Path | None, *, as_json: bool) -> None:
+    with NodeSource(url) as node:
+        header = node.header(node.head().hash)
+        runtime = runtimes(node)(node.version_after(header.hash))
+        network = network_of_spec(runtime.spec_name)
+        who = ss58_decode(account, network.ss58_prefix)
+        found = account_snapshot(node, runtime, network, who, header)
+    required = network.planck(load_rules(rules).lock.required(network.name) or 0)
+    storage = found.mirrors.conviction_voting
+    config = found.mirrors.voting_config(found.constants, found.head.now)
+    held, kept = account_locks(storage, config, who), promise(storage, config, who, required)
+    if as_json:
+        print_json(
+            {"block": header.number, "state_root": header.state_root} | _locks_json(held, kept)
+        )
+        return
+    console.print(views.class_locks_table(held, network, found.timestamp_ms))
+    console.print(views.promise_line(kept, network))
+    say(
+        f"Proven against the state root of block {header.number:,}; that the block is final is the "
+        "node's word. Whether a prior lock stems from Locked6x is known to a replay only."
+    )
 
 
 def _promise_history(archive: Path, account: str, rules: Path | None) -> PromiseHistory:

@@ -5,20 +5,25 @@ The programme is played once for all tests here; every payout command is a proce
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from ibp_chain.accounts import ss58_encode
 from ibp_chain.archive import ArchiveSource, verify
 from ibp_chain.archive_record import record
+from ibp_chain.errors import CheckFailed
 from ibp_chain.runtimes import runtimes
 from ibp_chain.source import NodeSource
 from ibp_chain.types import Hash
 from ledger.audit import audit
 from ledger.indexer import follow, replay_into
+from ledger.locks import account_locks
+from ledger.mirrors import Constants
 from ledger.replay import apply_block
+from ledger.snapshot import account_snapshot
 from ledger.state import State
 from ledger.store import Identity, Store
 from multisig.bundle import read_bundle
@@ -230,6 +235,50 @@ def test_the_story_is_in_the_ledger(played: Played) -> None:
     assert batches == ["FAILED", "PAID"]
     assert len(state.payouts.paid) == 4
     assert len(state.payouts.violations) == 0
+
+
+def test_what_a_node_proves_of_a_member_is_what_the_ledger_knows(played: Played) -> None:
+    with NodeSource(played.devnet.url) as node:
+        state, known = State(NETWORK, played.cast.multisig), runtimes(node)
+        for block in node.blocks(node.first()):
+            apply_block(state, block, known(block.spec_version))
+        head = state.head.value
+        assert head is not None
+        header, runtime = node.header(head.hash), known(node.version_after(head.hash))
+        config = state.mirrors.voting_config(Constants.of(runtime), head.now)
+        for member in played.cast.members:
+            who = member.signer.account
+            found = account_snapshot(node, runtime, NETWORK, who, header)
+            theirs = found.mirrors.voting_config(found.constants, found.head.now)
+            assert found.head == head
+            assert account_locks(found.mirrors.conviction_voting, theirs, who) == account_locks(
+                state.mirrors.conviction_voting, config, who
+            )
+
+
+def test_a_node_that_leaves_out_part_of_its_proof_is_caught(played: Played) -> None:
+    class Forgetful:
+        def __init__(self, node: NodeSource, kept: slice) -> None:
+            self.node, self.kept = node, kept
+
+        def read_proof(self, keys: Sequence[bytes], at: Hash) -> tuple[bytes, ...]:
+            return self.node.read_proof(keys, at)[self.kept]
+
+    who = played.cast.member("amforc").signer.account
+    with NodeSource(played.devnet.url) as node:
+        header = node.header(node.head().hash)
+        runtime = runtimes(node)(node.version_after(header.hash))
+        for kept in (slice(1, None), slice(None, -1), slice(0)):
+            with pytest.raises(CheckFailed):
+                account_snapshot(Forgetful(node, kept), runtime, NETWORK, who, header)
+
+
+def test_a_member_reads_its_locks_from_a_node_alone(played: Played) -> None:
+    member = played.cast.member("amforc").signer.account
+    address = ss58_encode(member, NETWORK.ss58_prefix)
+    command = ("ledger", "locks", address, "--node", played.devnet.url)
+    assert "Proven against the state root" in assert_done(ibp(*command))
+    assert json.loads(assert_done(ibp(*command, "--json")))["locked"] == str(5_000 * 10**10)
 
 
 def _identity(played: Played, genesis_hash: Hash) -> Identity:
