@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-real test-fast check format bench lock clean
+.PHONY: demo test test-real test-fast check format bench bench-setup fuzz lock clean
 
 demo: .venv/.installed
 	$(BIN)/ibp demo
@@ -27,8 +27,16 @@ format: .venv/.installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/.installed
-	$(BIN)/python -m scripts.bench
+bench: .venv/.installed       # prints, and rewrites docs/benchmarks.md
+	-@$(MAKE) --no-print-directory bench-setup
+	$(BIN)/python -m scripts.bench $(BENCH)
+
+bench-setup: .venv/.installed # cyscale, in var/bench; without it the report says so
+	$(BIN)/python -m scripts.bench.setup
+
+SECONDS ?= 600
+fuzz: .venv/.installed        # needs IBP_SCALE_DATA, as test-real does; SEED=… for the same cases again
+	$(BIN)/python -m scripts.fuzz_scale --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 lock:                         # after a change of dependencies in pyproject.toml
 	$(BIN)/pip install --quiet uv

@@ -53,7 +53,12 @@ def decode_header(data: bytes) -> Header:
         offset = end
     if offset != len(data):
         raise DecodeError(f"header: {len(data) - offset} bytes too many", offset)
-    return Header(Hash(parent_hash), BlockNumber(number), Hash(state_root), Hash(root), (*digest,))
+    header = Header(
+        Hash(parent_hash), BlockNumber(number), Hash(state_root), Hash(root), (*digest,)
+    )
+    # nothing but these bytes encodes this header: every compact integer was in its shortest form
+    header.__dict__["encoded"] = data
+    return header
 
 
 def _digest_item_end(data: bytes, offset: int) -> int:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from ibp_chain.blocks import EventRecord, Extrinsic, Phase
 from ibp_chain.scale.values import Call
 from ledger.dispatch_tree import (
+    CLOSING_EVENTS,
     OWN_EVENTS_ONLY,
     Fell,
     Node,
@@ -25,7 +26,7 @@ from ledger.dispatch_tree import (
     Unreadable,
 )
 from ledger.dispatch_values import field, field_values, signed
-from ledger.dispatch_wrappers import XCM_PALLETS, rule_of
+from ledger.dispatch_wrappers import XCM_PALLETS, is_plain, rule_of
 from ledger.origins import Dispatched, Failed, Origin, OriginKind, Unattributed
 
 WATCHED_PALLETS = frozenset(
@@ -146,6 +147,12 @@ _FEE_DEPOSITS = {("Balances", "Deposit"), ("Treasury", "Deposit")}
 def _successful(
     runtime: Runtime, index: int, root: Node, events: Sequence[EventRecord]
 ) -> Iterator[Item]:
+    if is_plain(root.call) and not any((e.pallet, e.name) in CLOSING_EVENTS for e in events):
+        # the one reading of most extrinsics, without working out that there is no other
+        foreign = OWN_EVENTS_ONLY - {root.call.pallet}
+        if foreign.isdisjoint(event.pallet for event in events):
+            yield Dispatched(root.origin, root.call, tuple(events), index, (), None)
+            return
     reader = Reader(runtime, events, rule_of)
     try:
         outcome = reader.whole(root)

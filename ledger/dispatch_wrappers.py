@@ -45,6 +45,11 @@ def rule_of(reader: Reader, node: Node, at: int) -> Rule:
     return _opaque(reader, node, at, reason) if reason else _leaf(reader, node, at)
 
 
+def is_plain(call: Call) -> bool:
+    """Whether `call` dispatches no other, for certain."""
+    return (call.pallet, call.name) not in _WRAPPERS and opaque_reason(call) is None
+
+
 def opaque_reason(call: Call) -> str | None:
     """Why nobody can name the calls that `call` may have dispatched; None for a plain call."""
     name = call.pallet, call.name

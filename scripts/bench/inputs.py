@@ -25,7 +25,7 @@ class Sample(NamedTuple):
     spec_version: SpecVersion
     events: bytes
     extrinsics: tuple[bytes, ...]
-    """None where only events are known."""
+    """Empty where only events are known."""
 
 
 class Format(NamedTuple):
@@ -86,6 +86,17 @@ class Input:
     @cached_property
     def extrinsics(self) -> int:
         return sum(len(sample.extrinsics) for sample in self.samples)
+
+    def varied(self, spec_version: SpecVersion) -> list[Sample]:
+        """The first blocks of a runtime that have an event or a call that none before had."""
+        seen: set[str] = set()
+        found = []
+        for sample, *names in zip(self.samples, self.names, self.calls, strict=True):
+            new = {name for each in names for name in each} - seen
+            if sample.spec_version == spec_version and new:
+                seen |= new
+                found.append(sample)
+        return found
 
     def count(self, pallets: frozenset[str]) -> int:
         """How many events are of `pallets`."""

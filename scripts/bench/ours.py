@@ -1,11 +1,14 @@
 """Our own rates: decoding, verifying, replaying; each what a user's command runs."""
 
+import gc
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from ibp_chain.archive import ArchiveSource, verify
 from ibp_chain.blocks import Block, blake2_256
@@ -14,17 +17,22 @@ from ibp_chain.headers import decode_header, first_fault
 from ibp_chain.networks import Network, network_of_spec
 from ibp_chain.runtime import Runtime
 from ibp_chain.runtimes import runtimes
+from ledger.dispatch import READ_PALLETS, WATCHED_PALLETS
 from ledger.indexer import replay_into
 from ledger.replay import Runtimes, apply_block
 from ledger.state import State
 from ledger.store import Identity, Store
 from scripts.bench.inputs import Chain, Format, Input
-from scripts.bench.timing import Seconds, best, measured, once
+from scripts.bench.timing import Seconds, best, once, turn
 
 GOVERNANCE = frozenset({"ConvictionVoting", "Referenda"})
 
 
-def hashing(given: Input, rounds: int) -> Seconds:
+Work = Callable[[], None]
+"""One pass over all of the input."""
+
+
+def hashing(given: Input) -> Work:
     """blake2b-256 of each block's events: what the same bytes cost to read but once."""
     values = [sample.events for sample in given.samples]
 
@@ -32,10 +40,10 @@ def hashing(given: Input, rounds: int) -> Seconds:
         for raw in values:
             blake2_256(raw)
 
-    return measured(run, rounds)
+    return run
 
 
-def events(given: Input, pallets: frozenset[str] | None, rounds: int) -> Seconds:
+def events(given: Input, pallets: frozenset[str] | None = None) -> Work:
     """Decode every event, or those of `pallets` alone."""
     work = [(given.runtimes[sample.spec_version], sample.events) for sample in given.samples]
 
@@ -44,48 +52,80 @@ def events(given: Input, pallets: frozenset[str] | None, rounds: int) -> Seconds
             runtime.decode_events(raw, pallets=pallets)
 
     run()
-    return measured(run, rounds)
+    return run
 
 
-def whole_blocks(chain: Chain, rounds: int) -> tuple[Seconds, Seconds]:
-    """Decode events and extrinsics of each block; then the same, verified besides: the header
-    decoded and hashed, the extrinsics root recomputed.
+def decoding(chain: Chain) -> Work:
+    """Decode events and extrinsics of each block."""
+    return lambda: _decode(chain, None, None)
+
+
+def verifying_too(chain: Chain) -> Work:
+    """`decoding`, and each header decoded and hashed and the extrinsics root recomputed.
+
+    The work raises `CheckFailed` for a block whose hashes do not hold.
     """
+    headers = _headers(chain)
+
+    def run() -> None:
+        _decode(chain, None, None)
+        _verify(chain, headers)
+
+    return run
+
+
+def verifying_and_choosing(chain: Chain) -> Work:
+    """`verifying_too`, decoded as far as the ledger reads."""
+    headers = _headers(chain)
+
+    def run() -> None:
+        _decode(chain, WATCHED_PALLETS, READ_PALLETS)
+        _verify(chain, headers)
+
+    return run
+
+
+def _headers(chain: Chain) -> list[bytes]:
+    return [block.header.encoded for block in chain.blocks]
+
+
+def _decode(chain: Chain, events: frozenset[str] | None, calls: frozenset[str] | None) -> None:
     of_spec = chain.input.runtimes
-    work = [(of_spec[block.spec_version], block, block.header.encoded) for block in chain.blocks]
-
-    def unverified() -> None:
-        for runtime, block, _ in work:
-            _decode(runtime, block)
-
-    def verified() -> None:
-        for runtime, block, raw in work:
-            _decode(runtime, block)
-            again = Block(
-                block.hash, decode_header(raw), block.extrinsics, block.events, block.spec_version
-            )
-            if first_fault(again, None) is not None:
-                raise CheckFailed(f"block {block.header.number} does not hold up")
-
-    return measured(unverified, rounds), measured(verified, rounds)
+    for block in chain.blocks:
+        runtime = of_spec[block.spec_version]
+        runtime.decode_events(block.events, pallets=events)
+        for raw in block.extrinsics:
+            runtime.decode_extrinsic(raw, pallets=calls)
 
 
-def _decode(runtime: Runtime, block: Block) -> None:
-    runtime.decode_events(block.events)
-    for raw in block.extrinsics:
-        runtime.decode_extrinsic(raw)
+def _verify(chain: Chain, headers: Sequence[bytes]) -> None:
+    for block, raw in zip(chain.blocks, headers, strict=True):
+        if first_fault(replace(block, header=decode_header(raw)), None) is not None:
+            raise CheckFailed(f"block {block.header.number} does not hold up")
 
 
-def loading(given: Input, key: Format, rounds: int) -> tuple[Seconds, Seconds]:
-    """Metadata into a runtime; and what the first pass over all its blocks takes more than a later
-    one, which is compiling the decoders that they need.
-    """
+class Loading(NamedTuple):
+    """What a runtime costs before its decoders run at full speed."""
+
+    load: Seconds
+    """Metadata into a runtime."""
+    first: Seconds
+    """What decoding takes more the first time than later: compiling what it needs."""
+
+
+def loading(given: Input, key: Format, rounds: int) -> Loading:
+    """First use is measured on the fewest blocks that have every event and call there is."""
     raw = given.metadata[key]
-    work = [sample for sample in given.samples if sample.spec_version == key.spec_version]
-    loads, firsts = [], []
-    for _ in range(max(rounds, 2)):
+    work = given.varied(key.spec_version)
+    loads, firsts, laters = [], [], []
+    for _ in range(rounds):
         made: list[Runtime] = []
-        loads.append(once(lambda made=made: made.append(Runtime.from_metadata(raw))))
+
+        def load(into: list[Runtime] = made) -> None:
+            into.append(Runtime.from_metadata(raw))
+
+        gc.collect()
+        loads.append(once(load))
 
         def run(runtime: Runtime = made[0]) -> None:
             for sample in work:
@@ -93,33 +133,38 @@ def loading(given: Input, key: Format, rounds: int) -> tuple[Seconds, Seconds]:
                 for extrinsic in sample.extrinsics:
                     runtime.decode_extrinsic(extrinsic)
 
-        first, later = once(run), measured(run, 1)
-        firsts.append(Seconds(max(first.cpu - later.cpu, 0), max(first.wall - later.wall, 0)))
-    return best(loads), best(firsts)
+        firsts.append(once(run))
+        laters.append(turn(run)())
+    first, later = best(firsts), best(laters)
+    return Loading(best(loads), Seconds(first.cpu - later.cpu, first.wall - later.wall))
 
 
-def verifying(chain: Chain, rounds: int) -> Seconds:
+def verifying(chain: Chain) -> Work:
     """`ibp archive verify`."""
-    return measured(lambda: verify(chain.folder), rounds)
+
+    def run() -> None:
+        verify(chain.folder)
+
+    return run
 
 
-def folding(chain: Chain, rounds: int) -> Seconds:
+def folding(chain: Chain) -> Work:
     """The ledger's state from blocks that are in memory and verified."""
     of_spec = chain.input.runtimes.__getitem__
-    return measured(lambda: _fold(chain.blocks, of_spec, _network(chain)), rounds)
+    return lambda: _fold(chain.blocks, of_spec, _network(chain))
 
 
-def replaying(chain: Chain, rounds: int) -> Seconds:
+def replaying(chain: Chain) -> Work:
     """The ledger's state in memory, from the archive's files: read, verified, folded."""
 
     def run() -> None:
         source = ArchiveSource(chain.folder)
         _fold(source.blocks(source.first()), runtimes(source), _network(chain))
 
-    return measured(run, rounds)
+    return run
 
 
-def replaying_into_sqlite(chain: Chain, rounds: int) -> Seconds:
+def replaying_into_sqlite(chain: Chain) -> Work:
     """`ibp ledger replay`: the archive's files into a new database in a temporary folder."""
     identity = Identity(_network(chain).name, chain.source.genesis_hash)
 
@@ -129,7 +174,7 @@ def replaying_into_sqlite(chain: Chain, rounds: int) -> Seconds:
             with Store(f"sqlite:///{folder}/ledger.sqlite", identity) as store:
                 replay_into(store, source, runtimes(source))
 
-    return measured(run, rounds)
+    return run
 
 
 def _fold(blocks: Iterable[Block], of_spec: Runtimes, network: Network) -> None:

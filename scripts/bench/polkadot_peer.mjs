@@ -1,17 +1,20 @@
-// Times the codec of @polkadot/api on the bytes that stdin describes.
+// Times the codec of @polkadot/api on the bytes that stdin gives.
 //
-//   node polkadot_peer.mjs NODE_MODULES_OWNER
+//   node polkadot_peer.mjs PACKAGE_JSON
 //
-// The argument is a package.json beside whose node_modules @polkadot/types is installed. stdin and
-// stdout are JSON, as scripts/bench/peers.py writes and reads them.
+// PACKAGE_JSON is one beside whose node_modules @polkadot/types is installed. Each
+// line of stdin and stdout is JSON, as scripts/bench/peers.py writes and reads them.
 
 import { createRequire } from 'node:module'
-import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+
+const WINDOW_MILLISECONDS = 100 // as scripts/bench/timing.py
 
 const require = createRequire(process.argv[2])
 const { Metadata, TypeRegistry, packageInfo } = require('@polkadot/types')
 
-const job = JSON.parse(readFileSync(0, 'utf8'))
+const lines = createInterface({ input: process.stdin, crlfDelay: Infinity })[Symbol.asyncIterator]()
+const job = JSON.parse((await lines.next()).value)
 const fromHex = (text) => Uint8Array.from(Buffer.from(text, 'hex'))
 const blocks = job.blocks.map((block) => ({
   specVersion: block.spec_version,
@@ -37,12 +40,19 @@ const cpuSeconds = () => {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1e6
 }
+// [CPU seconds of the process, seconds of the wall clock] of every pass of a window
 const timed = (run) => {
-  const wall = performance.now()
-  const cpu = cpuSeconds()
-  run()
-  return [cpuSeconds() - cpu, (performance.now() - wall) / 1e3]
+  const passes = []
+  const ends = performance.now() + WINDOW_MILLISECONDS
+  do {
+    const wall = performance.now()
+    const cpu = cpuSeconds()
+    run()
+    passes.push([cpuSeconds() - cpu, (performance.now() - wall) / 1e3])
+  } while (performance.now() < ends)
+  return passes
 }
+const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`)
 
 const started = cpuSeconds()
 const codecs = Object.fromEntries(
@@ -50,7 +60,7 @@ const codecs = Object.fromEntries(
 )
 const loaded = cpuSeconds() - started
 
-// JSON names: "section.method" of the API is camelCase, the metadata's own names are in `meta`.
+// the API's own `section` is camelCase; the metadata's name is found by index
 const eventName = ({ event }, registry) => {
   const pallet = registry.metadata.pallets.find(
     (found) => found.index.toNumber() === event.index[0],
@@ -61,13 +71,16 @@ const callName = ({ callIndex, meta }, registry) => {
   const pallet = registry.metadata.pallets.find((found) => found.index.toNumber() === callIndex[0])
   return `${pallet.name}.${meta.name}`
 }
-const seen = blocks.map((block) => {
-  const { registry } = codecs[block.specVersion]
-  return {
-    events: decodeEvents(block).map((record) => eventName(record, registry)),
-    calls: block.extrinsics.map((raw) => callName(decodeExtrinsic(block, raw), registry)),
-  }
-})
+const seen = {
+  events: blocks.map((block) =>
+    decodeEvents(block).map((record) => eventName(record, codecs[block.specVersion].registry)),
+  ),
+  calls: blocks.map((block) =>
+    block.extrinsics.map((raw) =>
+      callName(decodeExtrinsic(block, raw), codecs[block.specVersion].registry),
+    ),
+  ),
+}
 
 const events = () => blocks.forEach(decodeEvents)
 const whole = () =>
@@ -75,14 +88,7 @@ const whole = () =>
     decodeEvents(block)
     block.extrinsics.forEach((raw) => decodeExtrinsic(block, raw))
   })
-const rounds = (run) => Array.from({ length: job.rounds }, () => timed(run))
 
-process.stdout.write(
-  JSON.stringify({
-    version: packageInfo.version,
-    loaded,
-    blocks: seen,
-    events: rounds(events),
-    whole: job.whole ? rounds(whole) : [],
-  }),
-)
+say({ version: packageInfo.version, loaded, seen })
+const tasks = { events, whole }
+for await (const line of lines) say(timed(tasks[JSON.parse(line)]))

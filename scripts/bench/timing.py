@@ -3,11 +3,13 @@
 import gc
 import os
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
 
-ROUND_SECONDS = 0.25
-"""A round repeats what is measured for this long, once at least: peers do so too."""
+K = TypeVar("K")
+
+WINDOW_SECONDS = 0.1
+"""What is measured is repeated for this long, once at least: by peers too."""
 
 
 class Seconds(NamedTuple):
@@ -18,17 +20,30 @@ class Seconds(NamedTuple):
     wall: float
 
 
-def measured(do: Callable[[], object], rounds: int) -> Seconds:
-    """The fastest of the passes of `rounds` rounds."""
-    gc.collect()
-    passes: list[Seconds] = []
+def in_turns(contestants: Mapping[K, Callable[[], Seconds]], rounds: int) -> dict[K, Seconds]:
+    """The best of each over `rounds`; in every round each has its turn.
+
+    A machine is slow for seconds at a time, and in turns that hits all alike.
+    """
+    taken: dict[K, list[Seconds]] = {key: [] for key in contestants}
     for _ in range(rounds):
-        ends = time.perf_counter() + ROUND_SECONDS
-        while True:
+        for key, measure in contestants.items():
+            taken[key].append(measure())
+    return {key: best(turns) for key, turns in taken.items()}
+
+
+def turn(do: Callable[[], object]) -> Callable[[], Seconds]:
+    """A contestant for `in_turns`: the fastest pass of one window."""
+
+    def measure() -> Seconds:
+        gc.collect()
+        ends = time.perf_counter() + WINDOW_SECONDS
+        passes = [once(do)]
+        while time.perf_counter() < ends:
             passes.append(once(do))
-            if time.perf_counter() >= ends:
-                break
-    return best(passes)
+        return best(passes)
+
+    return measure
 
 
 def once(do: Callable[[], object]) -> Seconds:

@@ -117,3 +117,19 @@ def test_one_changed_value_changes_the_root(entries: dict[bytes, bytes]) -> None
     root = trie_root(entries.items(), 1)
     for key, value in entries.items():
         assert trie_root({**entries, key: value + b"\0"}.items(), 1) != root
+
+
+@given(st.lists(st.binary(max_size=80), max_size=70), st.sampled_from((0, 1)))
+def test_the_short_way_to_an_extrinsics_root_leads_where_the_long_one_does(
+    body: list[bytes], state_version: int
+) -> None:
+    entries = ((encode_compact(index), raw) for index, raw in enumerate(body))
+    assert extrinsics_root(body, state_version) == trie_root(entries, state_version)
+
+
+def test_every_length_of_a_short_body_has_the_root_of_the_trie() -> None:
+    for state_version in (0, 1):
+        for length in range(1, 70):
+            body = [bytes((index,)) * (3 * index) for index in range(length)]
+            entries = ((encode_compact(index), raw) for index, raw in enumerate(body))
+            assert extrinsics_root(body, state_version) == trie_root(entries, state_version)
