@@ -32,7 +32,7 @@ class Runtime:
         layout = Layout(self.metadata)
         self._compiler = Compiler(self.metadata, layout)
         self._extrinsic_decoders: dict[frozenset[str] | None, ExtrinsicDecoder] = {}
-        self._event_decoders: dict[frozenset[str] | None, EventDecoder] = {}
+        self._event_decoders: dict[tuple[frozenset[str] | None, frozenset[str]], EventDecoder] = {}
         self._decoders = Decoders(self.metadata, layout)
         self._encoders = Encoders(self.metadata, layout)
         self._careful = Careful(self.metadata, self._decoders)
@@ -83,14 +83,22 @@ class Runtime:
     # --- events ---
 
     def decode_events(
-        self, raw: bytes, *, pallets: frozenset[str] | None = None
+        self,
+        raw: bytes,
+        *,
+        pallets: frozenset[str] | None = None,
+        unread: frozenset[str] = frozenset(),
     ) -> tuple[EventRecord, ...]:
-        """The value of `System.Events`; of `pallets` only, where given. Raises `DecodeError`."""
-        if pallets not in self._event_decoders:
-            decoder = EventDecoder(self.metadata, self._compiler, pallets)
-            self._event_decoders[pallets] = decoder
+        """The value of `System.Events`; of `pallets` only, where given. Raises `DecodeError`.
+
+        The values of events that `unread` names as `Pallet.Event` are `NOT_READ`.
+        """
+        wanted = pallets, unread
+        if wanted not in self._event_decoders:
+            decoder = EventDecoder(self.metadata, self._compiler, pallets, unread)
+            self._event_decoders[wanted] = decoder
         try:
-            return self._event_decoders[pallets].decode(raw)
+            return self._event_decoders[wanted].decode(raw)
         except FAILURES:
             return self._careful.events(raw, pallets)
 

@@ -44,6 +44,9 @@ WATCHED_PALLETS = frozenset(
 )
 """The pallets whose events `attribute` and the mirrors need; further ones may be decoded too."""
 
+UNREAD_EVENTS = frozenset({"System.ExtrinsicSuccess"})
+"""Events of which the name says it all; most events of a quiet block are such."""
+
 READ_PALLETS = WATCHED_PALLETS | XCM_PALLETS | {"Balances", "Timestamp", "Revive"}
 """The pallets whose calls' arguments `attribute` and `replay` look at; whatever may hold a call is
 read anyway."""

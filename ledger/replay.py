@@ -14,7 +14,7 @@ from ibp_chain.remarks import Kind
 from ibp_chain.runtime import Runtime
 from ibp_chain.types import BlockNumber, Hash, SpecVersion
 from ledger import clock
-from ledger.dispatch import READ_PALLETS, WATCHED_PALLETS, attribute
+from ledger.dispatch import READ_PALLETS, UNREAD_EVENTS, WATCHED_PALLETS, attribute
 from ledger.mirrors import BlockContext, Constants
 from ledger.origins import Dispatched, Failed, Unattributed
 from ledger.pallets.payouts import Batch, BatchKey
@@ -60,7 +60,7 @@ def apply_block(state: State, block: Block, runtime: Runtime) -> BlockReport:
     extrinsics = tuple(
         runtime.decode_extrinsic(raw, pallets=READ_PALLETS) for raw in block.extrinsics
     )
-    events = runtime.decode_events(block.events, pallets=WATCHED_PALLETS)
+    events = runtime.decode_events(block.events, pallets=WATCHED_PALLETS, unread=UNREAD_EVENTS)
     context = _context(state, block, runtime)
     fold = _Fold(state, context.number, _timestamp(block, extrinsics))
     for item in attribute(runtime, extrinsics, events):

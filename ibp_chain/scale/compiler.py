@@ -30,11 +30,19 @@ class Malformed(Exception):  # never seen outside: the careful decoder names the
     """The bytes are not what the type says."""
 
 
-FAILURES = (Malformed, DecodeError, IndexError, KeyError, ValueError, RecursionError, struct.error)
+FAILURES = (
+    Malformed, DecodeError, IndexError, KeyError, ValueError, OverflowError, RecursionError,
+    struct.error,
+)  # fmt: skip
 """Whatever a compiled decoder raises for malformed bytes."""
 
 _INLINE_DEPTH = 8
 """Types nested deeper than this inside one function get a function of their own."""
+
+_INLINE_LINES = 2000
+"""And so do all types once a function is longer than this."""
+_FLAT_BYTES = 4096
+"""Larger types are read part by part: what `struct` reads at once has an expression for each."""
 
 _STRUCT_CODES = {
     "u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "i64": "q",
@@ -212,7 +220,8 @@ class _Code:
     def outermost(self, type_id: md.TypeId) -> str:
         """The expression of a type whose own function this is."""
         self._inside = [type_id]
-        return self._inline(type_id)
+        flat = self._flat(type_id)
+        return self._inline(type_id) if flat is None else self._unpack([flat])[0]
 
     def read(self, type_id: md.TypeId) -> str:
         """Write what reads a type; the expression of its value."""
@@ -248,10 +257,17 @@ class _Code:
 
     def _stands_alone(self, type_id: md.TypeId) -> bool:
         return (
-            type_id in self._inside
-            or len(self._inside) > _INLINE_DEPTH
+            self._is_enough(type_id)
             or type_id in self.layout.counted
             or type_id == self.layout.call_type
+        )
+
+    def _is_enough(self, type_id: md.TypeId) -> bool:
+        """Whether a type's code has no place in this function."""
+        return (
+            type_id in self._inside
+            or len(self._inside) > _INLINE_DEPTH
+            or len(self._lines) > _INLINE_LINES
         )
 
     def _inline(self, type_id: md.TypeId) -> str:
@@ -269,14 +285,15 @@ class _Code:
             case md.Tuple(items):
                 return _tuple(self.each(items))
             case md.Array(length, item):
-                self.line(f"if {length} > len(b) - p: raise M")
+                if layout.size(item) != 0:
+                    self.line(f"if {length} > len(b) - p: raise M")
                 return self._items(str(length), item)
             case md.Sequence(item):
                 return self._sequence(item)
             case md.BitSequence():
-                count, value = self._compact(32), self.name()
-                self.line(f"{value} = {count}, b[p:p + ({count} + 7) // 8]")
-                self.line(f"p += ({count} + 7) // 8")
+                count, value, size = self._compact(32), self.name(), self.name()
+                self.line(f"{size} = {self._bits_size(type_id, count)}")
+                self.line(f"{value} = {count}, b[p:p + {size}]; p += {size}")
                 return value
             case md.Variants(variants):
                 some = layout.some_type(type_id)
@@ -302,7 +319,8 @@ class _Code:
 
     def _sequence(self, item: md.TypeId) -> str:
         count = self._compact(32)
-        self.line(f"if {count} > len(b) - p: raise M")
+        enough = "0" if self.layout.size(item) == 0 else "len(b) - p"
+        self.line(f"if {count} > {enough}: raise M")
         if self.layout.is_u8(item):
             value = self.name()
             self.line(f"{value} = b[p:p + {count}]; p += {count}")
@@ -311,7 +329,7 @@ class _Code:
 
     def _items(self, count: str, item: md.TypeId) -> str:
         value, flat = self.name(), self._flat(item)
-        if flat is not None and flat.codes:
+        if flat is not None and self.layout.size(item):
             return self._flat_items(count, flat)
         self.line(f"{value} = []")
         with self.block(f"for _ in range({count}):"):
@@ -331,7 +349,7 @@ class _Code:
         return value
 
     def _option(self, some: md.TypeId) -> str:
-        value, nested = self.name(), self.layout.some_type(some) is not None
+        value, nested = self.name(), self.layout.may_be_none(some)
         self.line(f"{value} = b[p]; p += 1")
         with self.block(f"if {value} == 1:"):
             inner = self.read(some)
@@ -346,6 +364,10 @@ class _Code:
             self.line("raise M")
         self.line(f"{value}, p = V[{type_id}, b[p]](b, p + 1, z)")
         return value
+
+    def _bits_size(self, type_id: md.TypeId, count: str) -> str:
+        word = self.layout.bits_word(type_id)
+        return f"({count} + {8 * word - 1}) // {8 * word} * {word}"
 
     # --- fixed sizes ---
 
@@ -368,8 +390,10 @@ class _Code:
 
     def _flat(self, type_id: md.TypeId) -> _Flat | None:
         """How `struct` reads a type; None where it cannot."""
-        found = self.layout.types[type_id]
-        if self.layout.size(type_id) is None:
+        found, size = self.layout.types[type_id], self.layout.size(type_id)
+        if size is None or type_id == self.layout.call_type:
+            return None
+        if size > _FLAT_BYTES and not isinstance(found.definition, md.Array):
             return None
         match found.definition:
             case md.Primitive(name):
@@ -418,7 +442,7 @@ class _Code:
                 continue
             self._advance(fixed)
             fixed = 0
-            if type_id in self._inside or len(self._inside) > _INLINE_DEPTH:
+            if self._is_enough(type_id):
                 self.line(f"p = S[{type_id}](b, p)")
             else:
                 self._inside.append(type_id)
@@ -449,7 +473,7 @@ class _Code:
             case md.Sequence(item):
                 self._skip_items(self._compact(32), item)
             case md.BitSequence():
-                self.line(f"p += ({self._compact(32)} + 7) // 8")
+                self.line(f"p += {self._bits_size(type_id, self._compact(32))}")
             case md.Variants():
                 self._skip_enum(type_id)
 

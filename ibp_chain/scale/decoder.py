@@ -16,7 +16,7 @@ from ibp_chain.scale.values import Call
 
 Decoder: TypeAlias = Callable[[Input], Any]
 
-FRAMES_PER_LEVEL = 12
+FRAMES_PER_LEVEL = 20
 """Python calls from one level to the next: the limit below stays far from what a stack holds."""
 
 
@@ -70,21 +70,32 @@ class Decoders:
             case md.Tuple(items):
                 return _tuple([self.of(item) for item in items])
             case md.Array(length, item):
-                return (
-                    _octets(length) if self._layout.is_u8(item) else _array(length, self.of(item))
-                )
+                return self._array(length, item)
             case md.Sequence(item):
-                return Input.octets if self._layout.is_u8(item) else _sequence(self.of(item))
+                return self._sequence(item)
             case md.BitSequence():
-                return _bits
+                return _bits(self._layout.bits_word(type_id))
             case md.Variants(variants):
                 some = self._layout.some_type(type_id)
                 if some is not None:
                     return self._option(some)
                 return self._enum("::".join(found.path), variants)
 
+    def _array(self, length: int, item: md.TypeId) -> Decoder:
+        if self._layout.is_u8(item):
+            return _octets(length)
+        least = 0 if self._layout.size(item) == 0 else length
+        return _array(length, least, self.of(item))
+
+    def _sequence(self, item: md.TypeId) -> Decoder:
+        if self._layout.is_u8(item):
+            return Input.octets
+        if self._layout.size(item) == 0:
+            return _nothing
+        return _sequence(self.of(item))
+
     def _option(self, some: md.TypeId) -> Decoder:
-        decode, nested = self.of(some), self._layout.some_type(some) is not None
+        decode, nested = self.of(some), self._layout.may_be_none(some)
 
         def option(source: Input) -> Any:
             if not source.flag():
@@ -142,7 +153,10 @@ class Decoders:
 def _deeper(decode: Decoder) -> Decoder:
     def deeper(source: Input) -> Any:
         source.descend()
-        value = decode(source)
+        try:
+            value = decode(source)
+        except RecursionError as error:  # a registry with long ways from a type back to itself
+            raise DecodeError("nested deeper than can be read", source.at) from error
         source.ascend()
         return value
 
@@ -172,9 +186,12 @@ def _octets(length: int) -> Decoder:
     return lambda source: source.take(length)
 
 
-def _bits(source: Input) -> tuple[int, bytes]:
-    count = source.compact()
-    return count, source.take((count + 7) // 8)
+def _bits(word: int) -> Decoder:
+    def bits(source: Input) -> tuple[int, bytes]:
+        count = source.compact()
+        return count, source.take((count + 8 * word - 1) // (8 * word) * word)
+
+    return bits
 
 
 def _compact(bits: int) -> Decoder:
@@ -187,12 +204,22 @@ def _compact(bits: int) -> Decoder:
     return compact
 
 
-def _array(length: int, decode: Decoder) -> Decoder:
+def _array(length: int, least: int, decode: Decoder) -> Decoder:
+    """`least`: in bytes."""
+
     def array(source: Input) -> list[Any]:
-        source.ensure_room(length)
+        source.ensure_room(least)
         return [decode(source) for _ in range(length)]
 
     return array
+
+
+def _nothing(source: Input) -> list[Any]:
+    """Of what takes no bytes: a count alone could ask for any memory."""
+    start, count = source.at, source.compact()
+    if count:
+        raise DecodeError(f"{count} elements of no size announced, none are read", start)
+    return []
 
 
 def _sequence(decode: Decoder) -> Decoder:

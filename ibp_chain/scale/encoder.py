@@ -64,7 +64,7 @@ class Encoders:
             case md.Sequence(item):
                 return _vec_u8 if self._layout.is_u8(item) else _sequence(self.of(item))
             case md.BitSequence():
-                return _bits
+                return self._bits(type_id)
             case md.Variants(variants):
                 some = self._layout.some_type(type_id)
                 if some is not None:
@@ -72,22 +72,35 @@ class Encoders:
                 return self._enum("::".join(found.path), variants)
 
     def _option(self, some: md.TypeId) -> Encoder:
-        encode, nested = self.of(some), self._layout.some_type(some) is not None
+        encode, nested = self.of(some), self._layout.may_be_none(some)
 
         def option(value: Any) -> bytes:
             if value is None:
                 return b"\0"
-            return b"\1" + encode(_pair(value)[1] if nested else value)
+            return b"\1" + encode(_some(value) if nested else value)
 
         return option
 
+    def _bits(self, type_id: md.TypeId) -> Encoder:
+        def bits(value: Any) -> bytes:
+            count, raw = _pair(value)
+            size = self._layout.bits_size(type_id, _integer(count, 32))
+            if len(octets := _bytes(raw)) != size:
+                raise InputError(f"{count} bits are {size} bytes, not {len(octets)}")
+            return encode_compact(count) + octets
+
+        return bits
+
     def _enum(self, path: str, variants: Sequence[md.Variant]) -> Encoder:
         table = {v.name: (bytes((v.index,)), self.fields(v.fields)) for v in variants}
+        bare = {v.name for v in variants if not v.fields}
 
         def enum(value: Any) -> bytes:
             name, payload = (value, ()) if isinstance(value, str) else _pair(value)
             if not isinstance(name, str) or name not in table:
                 raise InputError(f"{path} has no variant {name!r}")
+            if value is name and name not in bare:
+                raise InputError(f"{path}.{name} has fields, and none are given")
             index, encode = table[name]
             return index + encode(payload)
 
@@ -107,6 +120,13 @@ def _pair(value: Any) -> tuple[Any, Any]:
     if isinstance(value, tuple) and len(value) == 2:
         return value
     raise InputError(f"a variant is written (name, payload), not {value!r}")
+
+
+def _some(value: Any) -> Any:
+    name, payload = _pair(value)
+    if name != "Some":
+        raise InputError(f"a value that may be None is written ('Some', value), not {value!r}")
+    return payload
 
 
 def _integer(value: Any, bits: int, *, signed: bool = False) -> int:
@@ -144,11 +164,14 @@ def _bool(value: Any) -> bytes:
 def _str(value: Any) -> bytes:
     if not isinstance(value, str):
         raise InputError(f"{value!r} is no text")
-    return _vec_u8(value.encode())
+    try:
+        return _vec_u8(value.encode())
+    except UnicodeEncodeError as error:
+        raise InputError(f"{value!r} is no text: {error.reason}") from error
 
 
 def _char(value: Any) -> bytes:
-    if not isinstance(value, str) or len(value) != 1:
+    if not isinstance(value, str) or len(value) != 1 or "\ud800" <= value <= "\udfff":
         raise InputError(f"{value!r} is no char")
     return ord(value).to_bytes(4, "little")
 
@@ -171,13 +194,6 @@ def _octets(length: int) -> Encoder:
 def _vec_u8(value: Any) -> bytes:
     raw = _bytes(value)
     return encode_compact(len(raw)) + raw
-
-
-def _bits(value: Any) -> bytes:
-    count, raw = _pair(value)
-    if len(octets := _bytes(raw)) != (count + 7) // 8:
-        raise InputError(f"{count} bits are not {len(octets)} bytes")
-    return encode_compact(count) + octets
 
 
 def _items(value: Any, length: int | None = None) -> Sequence[Any]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from ibp_chain.blocks import EventRecord, Phase
 from ibp_chain.scale import metadata as md
-from ibp_chain.scale.compiler import Compiled, Compiler, Malformed, Table
+from ibp_chain.scale.compiler import Compiled, Compiler, Malformed, Skipper, Table
 from ibp_chain.scale.primitives import decode_compact
+from ibp_chain.scale.values import NOT_READ
 from ibp_chain.types import Hash
 
 _HASH_SIZE = 32
@@ -21,12 +22,19 @@ _PHASES = tuple(Phase)
 
 
 class EventDecoder:
-    """Decodes events of `pallets`, or all of them for None."""
+    """Decodes events of `pallets`, or all of them for None.
+
+    The values of those named in `unread`, as `Pallet.Event`, are passed over and `NOT_READ`.
+    """
 
     def __init__(
-        self, metadata: md.Metadata, compiler: Compiler, pallets: frozenset[str] | None
+        self,
+        metadata: md.Metadata,
+        compiler: Compiler,
+        pallets: frozenset[str] | None,
+        unread: frozenset[str] = frozenset(),
     ) -> None:
-        self._compiler, self._pallets = compiler, pallets
+        self._compiler, self._pallets, self._unread = compiler, pallets, unread
         self._variants = {
             pallet.index | variant.index << 8: (pallet.name, variant)
             for pallet in metadata.pallets.values()
@@ -64,9 +72,11 @@ class EventDecoder:
 
     def _step(self, key: int) -> Any:
         pallet, variant = self._variants[key]
-        if self._pallets is None or pallet in self._pallets:
-            return pallet, variant.name, self._compiler.fields(variant.fields)
-        return self._compiler.skip_fields(variant.fields)
+        if self._pallets is not None and pallet not in self._pallets:
+            return self._compiler.skip_fields(variant.fields)
+        if f"{pallet}.{variant.name}" in self._unread:
+            return pallet, variant.name, _passing(self._compiler.skip_fields(variant.fields))
+        return pallet, variant.name, self._compiler.fields(variant.fields)
 
 
 def _record(
@@ -84,6 +94,12 @@ def _record(
     # EventRecord(…), without the call through Python that a named tuple costs
     values = position, _PHASES[phase], index, pallet, name, args, topics
     return tuple.__new__(EventRecord, values), at
+
+
+def _passing(skip: int | Skipper) -> Compiled:
+    if isinstance(skip, int):
+        return lambda _raw, at, _depth: (NOT_READ, at + skip)
+    return lambda raw, at, _depth: (NOT_READ, skip(raw, at))
 
 
 def _topics(raw: bytes, at: int) -> tuple[tuple[Hash, ...], int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ibp_chain.blocks import Extrinsic
 from ibp_chain.scale import metadata as md
-from ibp_chain.scale.compiler import Compiled, Compiler, Malformed, Skipper, Table
+from ibp_chain.scale.compiler import Compiled, Compiler, Malformed, Table
 from ibp_chain.scale.primitives import decode_compact
 from ibp_chain.scale.values import NOT_READ, Call
 from ibp_chain.types import AccountId
@@ -22,8 +22,8 @@ GENERAL = 0x45
 class ExtrinsicDecoder:
     """Decodes extrinsics of one runtime.
 
-    With `pallets`, the arguments of other pallets' calls are passed over and `NOT_READ`, except
-    where they may hold a call.
+    With `pallets`, the arguments of other pallets' calls are `NOT_READ`, except where they may hold
+    a call. They are what is left of the extrinsic, and not looked at.
     """
 
     def __init__(
@@ -54,20 +54,21 @@ class ExtrinsicDecoder:
         passed = self._passed[raw[at], raw[at + 1]]
         if passed is None:
             call, at = self._call(raw, at, 0)
+            if at != len(raw):
+                raise Malformed
         else:
-            call, at = _pass_over(raw, at, *passed)
-        if at != len(raw):
-            raise Malformed
+            pallet, name = passed
+            call = Call(pallet, name, NOT_READ, raw, at, len(raw))
         return Extrinsic(raw, signer, extensions, call)
 
-    def _passing(self, key: tuple[int, int]) -> tuple[str, str, int | Skipper] | None:
-        """How to pass over a call; None for one that is to be read."""
+    def _passing(self, key: tuple[int, int]) -> tuple[str, str] | None:
+        """The name of a call that is passed over; None for one that is to be read."""
         pallet, variant = self._compiler.calls[key]
         carriers = self._compiler.layout.carriers
         wanted = self._pallets is None or pallet in self._pallets
         if wanted or any(field.type in carriers for field in variant.fields):
             return None
-        return pallet, variant.name, self._compiler.skip_fields(variant.fields)
+        return pallet, variant.name
 
     def _head(self) -> Compiled:
         if self._signed is None:
@@ -81,16 +82,12 @@ class ExtrinsicDecoder:
                 md.Field(self._format.extensions[at].identifier, self._format.extensions[at].type)
                 for at in self._format.by_version[version]
             ]
-            self._extensions[version] = self._compiler.fields(fields)
+            self._extensions[version] = self._compiler.fields(fields) if fields else _no_fields
         return self._extensions[version]
 
 
-def _pass_over(
-    raw: bytes, start: int, pallet: str, name: str, arguments: int | Skipper
-) -> tuple[Call, int]:
-    at = start + 2
-    at = at + arguments if isinstance(arguments, int) else arguments(raw, at)
-    return Call(pallet, name, NOT_READ, raw, start, at), at
+def _no_fields(_raw: bytes, at: int, _depth: int) -> tuple[dict[str, Any], int]:
+    return {}, at
 
 
 def signer_of(address: Any) -> AccountId | None:

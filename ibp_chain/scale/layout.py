@@ -8,6 +8,8 @@ from ibp_chain.scale import metadata as md
 MAX_HEIGHT = 100
 """How many types may stand one inside the other, each type of a cycle counted; a third of it is
 what real runtimes need. Whatever walks through types by recursion relies on it."""
+MAX_BETWEEN = 8
+"""Types from one that counts towards the depth to the next: bounds the stack, as the depth does."""
 MAX_WEIGHTLESS = 64
 """Values in one that takes no bytes. More of them would be memory that no input pays for."""
 
@@ -149,7 +151,9 @@ class Layout:
 def _counted(
     types: Mapping[md.TypeId, md.Type], components: Iterable[set[md.TypeId]]
 ) -> frozenset[md.TypeId]:
-    """In every cycle its enums; where there is none but `Option`, all of it."""
+    """In every cycle its enums; where there is none but `Option`, or where the ways from one to the
+    next may be long, all of it.
+    """
     found: set[md.TypeId] = set()
     for component in components:
         if not _is_cycle(types, component):
@@ -160,8 +164,11 @@ def _counted(
             if isinstance(types[type_id].definition, md.Variants)
             and types[type_id].path != ("Option",)
         }
-        found |= enums or component
-        if enums:  # what is left may still lead back to itself without them
+        if not enums or len(component - enums) > MAX_BETWEEN:
+            found |= component
+        else:
+            found |= enums
+            # what is left may still lead back to itself without them
             rest = {type_id: types[type_id] for type_id in component - enums}
             found |= _counted(rest, _components(rest))
     return frozenset(found)

@@ -195,10 +195,15 @@ class _Reader:
         self.source, self.version = source, version
 
     def metadata(self) -> Metadata:
-        types = dict(self.each(self.type))
+        numbered = self.each(self.type)
+        types = dict(numbered)
+        if len(types) < len(numbered):
+            raise DecodeError("two types have the same number", self.source.at)
         pallets = self.each(self.pallet)
         extrinsic = self.extrinsic_v14(types) if self.version == 14 else self.extrinsic()
         metadata = Metadata(self.version, types, {p.name: p for p in pallets}, extrinsic)
+        if len({p.index for p in pallets}) < len(pallets) or len(metadata.pallets) < len(pallets):
+            raise DecodeError("two pallets have the same name or index")
         _ensure_closed(metadata)
         return metadata
 
@@ -239,9 +244,9 @@ class _Reader:
         source = self.source
         match self.tag("type definition", 8):
             case 0:
-                return Composite(self.each(self.field))
+                return Composite(self.fields())
             case 1:
-                return Variants(self.each(self.variant))
+                return Variants(self.variants())
             case 2:
                 return Sequence(source.compact())
             case 3:
@@ -255,6 +260,21 @@ class _Reader:
             case _:
                 return BitSequence(source.compact(), source.compact())
 
+    def fields(self) -> tuple[Field, ...]:
+        """All with names of their own, or none with a name."""
+        fields = self.each(self.field)
+        names = {field.name for field in fields}
+        if names != {None} and (None in names or len(names) < len(fields)):
+            raise DecodeError("fields lack names of their own", self.source.at)
+        return fields
+
+    def variants(self) -> tuple[Variant, ...]:
+        variants = self.each(self.variant)
+        names, indices = {v.name for v in variants}, {v.index for v in variants}
+        if min(len(names), len(indices)) < len(variants):
+            raise DecodeError("two variants have the same name or index", self.source.at)
+        return variants
+
     def field(self) -> Field:
         field = Field(self.option(self.source.text), self.source.compact())
         self.option(self.source.octets)  # the type's name in the Rust source
@@ -262,7 +282,7 @@ class _Reader:
         return field
 
     def variant(self) -> Variant:
-        name, fields, index = self.source.text(), self.each(self.field), self.source.u8()
+        name, fields, index = self.source.text(), self.fields(), self.source.u8()
         self.documentation()
         return Variant(name, index, fields)
 
@@ -386,7 +406,11 @@ def _ensure_closed(metadata: Metadata) -> None:
     """Every type that is named is there, and every enum is one: decoders need not ask again."""
     named = {type_id for found in metadata.types.values() for type_id in types_in(found)}
     for pallet in metadata.pallets.values():
-        enums = [type_id for type_id in (pallet.calls, pallet.events, pallet.errors) if type_id]
+        enums = [
+            type_id
+            for type_id in (pallet.calls, pallet.events, pallet.errors)
+            if type_id is not None
+        ]
         for type_id in enums:
             if type_id in metadata.types:
                 _ensure_enum(metadata, type_id, pallet.name)
@@ -401,6 +425,22 @@ def _ensure_closed(metadata: Metadata) -> None:
     if missing := named - metadata.types.keys():
         raise DecodeError(f"the metadata names type {min(missing)} and does not have it")
     _ensure_enum(metadata, extrinsic.call, "the runtime's call")
+    _ensure_calls(metadata)
+
+
+def _ensure_calls(metadata: Metadata) -> None:
+    """The runtime's call is the enum of its pallets' calls: decoders go by either."""
+    enum = {
+        variant.index: tuple(field.type for field in variant.fields)
+        for variant in variants_of(metadata, metadata.extrinsic.call)
+    }
+    pallets = {
+        pallet.index: (pallet.calls,)
+        for pallet in metadata.pallets.values()
+        if pallet.calls is not None
+    }
+    if enum != pallets:
+        raise DecodeError("the runtime's call is not the enum of its pallets' calls")
 
 
 def _ensure_enum(metadata: Metadata, type_id: TypeId, what: str) -> None:

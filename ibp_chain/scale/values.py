@@ -13,7 +13,7 @@
 | struct with unnamed fields       | `tuple` |
 | enum without any fields          | the variant's name, `str` |
 | any other enum                   | `(name, payload)`: payload as a struct's, `()` without fields |
-| Option<T>                        | `None` or value; `("Some", value)` if T is itself an Option |
+| Option<T>                        | `None` or value; `("Some", value)` if T's own may be `None` |
 | Result<T, E>                     | `("Ok", value)` or `("Err", value)` |
 | BitSequence                      | `(bit count, bytes)` |
 | RuntimeCall                      | `Call` |
