@@ -5,7 +5,7 @@ quick).
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -43,13 +43,15 @@ class SeededDice:
 
 @dataclass(frozen=True, slots=True)
 class HypothesisDice:
-    draw: st.DrawFn
+    draw: Callable[[st.SearchStrategy[Any]], Any]
 
     def integer(self, least: int, most: int) -> int:
-        return self.draw(st.integers(least, most))
+        number: int = self.draw(st.integers(least, most))
+        return number
 
     def octets(self, size: int) -> bytes:
-        return self.draw(st.binary(min_size=size, max_size=size))
+        octets: bytes = self.draw(st.binary(min_size=size, max_size=size))
+        return octets
 
 
 class Values:
@@ -85,7 +87,8 @@ class Values:
             case md.Sequence(item) if self.layout.is_u8(item):
                 return dice.octets(_length(dice, room))
             case md.Sequence(item):
-                return [self.of(item, dice, room - 1) for _ in range(_length(dice, room))]
+                length = 0 if self.layout.size(item) == 0 else _length(dice, room)
+                return [self.of(item, dice, room - 1) for _ in range(length)]
             case md.BitSequence():
                 count = dice.integer(0, 70)
                 return count, dice.octets(self.layout.bits_size(type_id, count))
@@ -196,9 +199,7 @@ def _heights(metadata: md.Metadata) -> dict[md.TypeId, int]:
         heights = found
 
 
-def _height(
-    metadata: md.Metadata, type_id: md.TypeId, heights: Mapping[md.TypeId, int]
-) -> int:
+def _height(metadata: md.Metadata, type_id: md.TypeId, heights: Mapping[md.TypeId, int]) -> int:
     found = metadata.types[type_id]
     match found.definition:
         case md.Composite(fields):
@@ -213,3 +214,56 @@ def _height(
 
 def _height_of_fields(fields: Sequence[md.Field], heights: Mapping[md.TypeId, int]) -> int:
     return min(_ENDLESS, 1 + max((heights[field.type] for field in fields), default=0))
+
+
+# --- What kinds of types there are --------------------------------------------------------
+
+
+def shape_of(layout: Layout, type_id: md.TypeId) -> str:
+    """The kind of a type, as far as decoders and encoders treat kinds differently."""
+    found = layout.types[type_id]
+    if type_id == layout.call_type:
+        return "call"
+    if type_id in layout.counted:
+        return "XCM" if any("xcm" in part for part in found.path) else "recursive"
+    match found.definition:
+        case md.Primitive(name):
+            return name
+        case md.Compact(inner) if not isinstance(layout.types[inner].definition, md.Primitive):
+            return "compact in a struct" if layout.compact_bits(inner) else "compact 0"
+        case md.Compact(inner):
+            return f"compact {layout.compact_bits(inner)}"
+        case md.BitSequence():
+            return "bits"
+        case md.Array(_, item):
+            return f"array of {_item(layout, item)}"
+        case md.Sequence(item):
+            return f"sequence of {_item(layout, item)}"
+        case md.Variants(variants):
+            return _enum_shape(layout, type_id, variants)
+        case md.Tuple():
+            return f"tuple{_size(layout.size(type_id))}"
+        case md.Composite():
+            return f"struct{_size(layout.size(type_id))}"
+
+
+def _size(size: int | None) -> str:
+    return "" if size is None else " of fixed size" if size else " of nothing"
+
+
+def _item(layout: Layout, item: md.TypeId) -> str:
+    if layout.is_u8(item):
+        return "u8"
+    size = layout.size(item)
+    return "variable size" if size is None else "fixed size" if size else "nothing"
+
+
+def _enum_shape(layout: Layout, type_id: md.TypeId, variants: Sequence[md.Variant]) -> str:
+    some = layout.some_type(type_id)
+    if some is not None:
+        return "option of what may be None" if layout.may_be_none(some) else "option"
+    if layout.types[type_id].path == ("Result",) or {v.name for v in variants} == {"Ok", "Err"}:
+        return "result"
+    if not any(variant.fields for variant in variants):
+        return "enum without fields" if variants else "enum without variants"
+    return "enum" if layout.size(type_id) is None else "enum of fixed size"
