@@ -36,10 +36,7 @@ class Runtime:
         self._decoders = Decoders(self.metadata, layout)
         self._encoders = Encoders(self.metadata, layout)
         self._careful = Careful(self.metadata, self._decoders)
-        version = self.constant("System", "Version")
-        self.spec_name: str = version["spec_name"]
-        self.spec_version = SpecVersion(version["spec_version"])
-        self.transaction_version: int = version["transaction_version"]
+        self.spec_name, self.spec_version, self.transaction_version = self._version()
 
     @classmethod
     def from_metadata(cls, raw: bytes) -> "Runtime":
@@ -183,6 +180,20 @@ class Runtime:
         return f"{self.spec_name} {self.spec_version}" if hasattr(self, "spec_name") else "metadata"
 
     # --- parts ---
+
+    def _version(self) -> tuple[str, SpecVersion, int]:
+        try:
+            value = self.constant("System", "Version")
+        except InputError as error:
+            raise DecodeError(f"the metadata names no runtime version: {error}") from error
+        match value:
+            case {
+                "spec_name": str(name),
+                "spec_version": int(version),
+                "transaction_version": int(transaction_version),
+            }:
+                return name, SpecVersion(version), transaction_version
+        raise DecodeError("System.Version is no runtime version")
 
     def _module_error(self, index: int, code: int) -> str:
         for pallet in self.metadata.pallets.values():

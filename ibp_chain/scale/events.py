@@ -1,7 +1,8 @@
 """The value of `System.Events`, read by compiled decoders: every event, or those of some pallets.
 
-What is not asked for is passed over, mostly by a size known before. Contract as in
-`ibp_chain.scale.compiler`: any doubt is a failure, and the caller asks the careful decoder.
+What is not asked for is passed over, mostly by a size known before, and not checked beyond where it
+ends. For the rest the contract is that of `ibp_chain.scale.compiler`: any doubt is a failure, and
+the caller asks the careful decoder.
 """
 
 import struct

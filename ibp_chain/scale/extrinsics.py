@@ -1,7 +1,7 @@
 """Extrinsics of every format version, read by compiled decoders.
 
-Contract as in `ibp_chain.scale.compiler`: any doubt is a failure, and the caller asks the careful
-decoder. Source: `sp_runtime::generic::{Preamble, UncheckedExtrinsic}`.
+Contract as in `ibp_chain.scale.compiler`: any doubt about what is read is a failure, and the caller
+asks the careful decoder. Source: `sp_runtime::generic::{Preamble, UncheckedExtrinsic}`.
 """
 
 from typing import Any

@@ -239,3 +239,10 @@ def test_errors_have_their_pallets_names(runtime: Runtime) -> None:
     assert runtime.error_name(unknown) == "Module.251.9"
     with pytest.raises(DecodeError):
         runtime.error_name(17)
+
+
+def test_metadata_without_a_runtime_version_is_refused() -> None:
+    raw = recording.source().metadata_v14(recording.SPEC_VERSION)
+    name = b"\x1cVersion"
+    with pytest.raises(DecodeError, match="no runtime version"):
+        Runtime.from_metadata(raw.replace(name, b"\x1cVersoon"))
