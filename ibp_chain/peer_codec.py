@@ -63,32 +63,14 @@ class PeerCodec:
         """The call as the codec shows it: nested dicts with `call_module`, `call_function` and
         `call_args`. Raises `CheckFailed` where it cannot read the bytes, or not all of them.
         """
-        data = ScaleBytes(bytearray(call))
-        try:
-            value = self._config.create_scale_object(
-                "Call", data=data, metadata=self._metadata
-            ).decode()
-        except Exception as error:
-            raise CheckFailed(f"substrate-interface cannot read the call: {error}") from error
-        if data.get_remaining_length():
-            raise CheckFailed("substrate-interface leaves bytes of the call unread")
-        return value
+        return self._whole("Call", call, "the call")
 
     def decode_events(self, raw: bytes) -> list[Any]:
         """The value of `System.Events`, each a dict with `phase`, `extrinsic_idx`, `module_id`,
         `event_id` and `attributes`. Raises `CheckFailed` where it cannot read them all.
         """
-        data = ScaleBytes(bytearray(raw))
         item = self._metadata.get_metadata_pallet("System").get_storage_function("Events")
-        try:
-            events = self._config.create_scale_object(
-                item.get_value_type_string(), data=data, metadata=self._metadata
-            ).decode()
-        except Exception as error:
-            raise CheckFailed(f"substrate-interface cannot read the events: {error}") from error
-        if data.get_remaining_length():
-            raise CheckFailed("substrate-interface leaves bytes of the events unread")
-        return list(events)
+        return list(self._whole(item.get_value_type_string(), raw, "the events"))
 
     def check_call(self, call: bytes) -> str:
         """The `Pallet.name` that the codec reads; `CheckFailed` unless it encodes `call` again."""
@@ -115,6 +97,18 @@ class PeerCodec:
             raise CheckFailed(
                 f"{what} does not read as 0x{raw.hex()} in this runtime: {error}"
             ) from error
+
+    def _whole(self, type_name: str, raw: bytes, what: str) -> Any:
+        data = ScaleBytes(bytearray(raw))
+        try:
+            value = self._config.create_scale_object(
+                type_name, data=data, metadata=self._metadata
+            ).decode()
+        except Exception as error:
+            raise CheckFailed(f"substrate-interface cannot read {what}: {error}") from error
+        if data.get_remaining_length():
+            raise CheckFailed(f"substrate-interface leaves bytes of {what} unread")
+        return value
 
     def _new(self, type_name: str, data: bytes | None = None) -> Any:
         raw = None if data is None else ScaleBytes(bytearray(data))

@@ -5,6 +5,7 @@ and events are read by compiled decoders; where those fail, the careful ones say
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, NoReturn
 
 from ibp_chain.blocks import EventRecord, Extrinsic, blake2_256
@@ -35,8 +36,12 @@ class Runtime:
         self._event_decoders: dict[tuple[frozenset[str] | None, frozenset[str]], EventDecoder] = {}
         self._decoders = Decoders(self.metadata, layout)
         self._encoders = Encoders(self.metadata, layout)
-        self._careful = Careful(self.metadata, self._decoders)
         self.spec_name, self.spec_version, self.transaction_version = self._version()
+
+    @cached_property
+    def _careful(self) -> Careful:
+        """Made when first needed: most runtimes never meet bytes that are wrong."""
+        return Careful(self.metadata, self._decoders)
 
     @classmethod
     def from_metadata(cls, raw: bytes) -> "Runtime":

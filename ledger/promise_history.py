@@ -78,22 +78,15 @@ class PromiseHistory:
     def gaps(self, since: datetime) -> tuple[Span, ...]:
         """Every stretch after `since` in which the promise was not kept; adjoining ones as one.
 
-        A gap that began before is cut there in meaning only: its `first` says when it began.
+        The `first` of a gap that began before `since` says when it began.
         """
         gaps: list[Span] = []
+        before: Span | None = None
         for span in self._spans:
-            if span.promise.kept or span.last.time < since:
-                continue
-            if gaps and self._adjoin(gaps[-1], span):
-                gaps[-1] = replace(gaps[-1], last=span.last)
-            else:
-                gaps.append(span)
+            if not span.promise.kept and span.last.time >= since:
+                if gaps and before is not None and gaps[-1].last == before.last:
+                    gaps[-1] = replace(gaps[-1], last=span.last)
+                else:
+                    gaps.append(span)
+            before = span
         return tuple(gaps)
-
-    def _adjoin(self, earlier: Span, later: Span) -> bool:
-        between = [
-            span
-            for span in self._spans
-            if earlier.last.block < span.first.block < later.first.block
-        ]
-        return not between

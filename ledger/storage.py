@@ -10,48 +10,26 @@ keys).
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from enum import StrEnum
-from hashlib import blake2b
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import xxhash
-
 from ibp_chain.errors import DecodeError
+from ibp_chain.scale import hashers
+from ibp_chain.scale.metadata import Hasher
 from ibp_chain.scale.schema import Schema
+
+__all__ = ["Hasher", "KeyPart", "StorageMap", "StorageValue", "twox_128"]
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Hasher(StrEnum):
-    """The reversible storage hashers that mirrored maps use."""
-
-    TWOX_64_CONCAT = "twox64concat"
-    BLAKE2_128_CONCAT = "blake2_128concat"
-    IDENTITY = "identity"
-
-
-_DIGEST_SIZE = {Hasher.TWOX_64_CONCAT: 8, Hasher.BLAKE2_128_CONCAT: 16, Hasher.IDENTITY: 0}
-
-
-def _hashed(hasher: Hasher, key: bytes) -> bytes:
-    match hasher:
-        case Hasher.TWOX_64_CONCAT:
-            return xxhash.xxh64_intdigest(key, 0).to_bytes(8, "little") + key
-        case Hasher.BLAKE2_128_CONCAT:
-            return blake2b(key, digest_size=16).digest() + key
-        case Hasher.IDENTITY:
-            return key
-
-
 def twox_128(text: str) -> bytes:
     """The prefix hash of a pallet's or storage item's name."""
-    raw = text.encode()
-    return b"".join(xxhash.xxh64_intdigest(raw, seed).to_bytes(8, "little") for seed in (0, 1))
+    return hashers.twox_128(text.encode())
 
 
 class KeyPart(NamedTuple):
-    """One key of a map: its hasher and its layout."""
+    """One key of a map: its hasher, one that keeps the key itself, and its layout."""
 
     hasher: Hasher
     schema: Schema[Any]
@@ -108,7 +86,7 @@ class StorageMap(Generic[K, V]):
         parts = key if len(self._keys) > 1 else (key,)
         assert isinstance(parts, tuple)
         return self.prefix + b"".join(
-            _hashed(part.hasher, part.schema.encode(value))
+            hashers.HASH[part.hasher](part.schema.encode(value))
             for part, value in zip(self._keys, parts, strict=True)
         )
 
@@ -127,9 +105,9 @@ class StorageMap(Generic[K, V]):
             raise DecodeError(f"not a key of {self.pallet}.{self.item}", 0)
         parts = []
         for part in self._keys:
-            start = offset + _DIGEST_SIZE[part.hasher]
+            start = offset + hashers.PREFIX_SIZE[part.hasher]
             value, end = part.schema.decode_at(raw_key, start)
-            if _hashed(part.hasher, raw_key[start:end]) != raw_key[offset:end]:
+            if hashers.HASH[part.hasher](raw_key[start:end]) != raw_key[offset:end]:
                 raise DecodeError(f"key of {self.pallet}.{self.item} has a wrong hash", offset)
             parts.append(value)
             offset = end
