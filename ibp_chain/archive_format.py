@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ibp_chain.errors import ArchiveCorrupt, ArchiveError, CheckFailed
 from ibp_chain.types import BlockNumber, SpecVersion
+from ibp_chain.validation import first_problem
 
 FORMAT = "ibp-block-archive"
 VERSION = 1
@@ -152,9 +153,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         manifest = Manifest.model_validate(value)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(map(str, problem["loc"]))
-        raise ArchiveError(f"{path}: {where}: {problem['msg']}") from error
+        raise ArchiveError(f"{path}: {first_problem(error)}") from error
     if checksum(value) != manifest.checksum:
         raise ArchiveCorrupt(manifest.first, MANIFEST, "its checksum does not hold")
     if raw != _text(manifest):

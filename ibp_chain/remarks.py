@@ -28,6 +28,7 @@ from ibp_chain.remark_bodies import (
     Report,
 )
 from ibp_chain.types import Hash
+from ibp_chain.validation import first_problem
 
 PREFIX = b"IBP/"
 VERSION = 1
@@ -104,7 +105,7 @@ def parse(raw: bytes, ss58_prefix: int) -> Body | Unknown:
     try:
         return BODIES[Kind(kind)].model_validate(value, context={"ss58_prefix": ss58_prefix})
     except ValidationError as error:
-        raise RemarkError(f"{kind}: {_first_problem(error)}") from error
+        raise RemarkError(f"{kind}: {first_problem(error)}") from error
 
 
 def as_json(body: Body, ss58_prefix: int) -> dict[str, Any]:
@@ -164,9 +165,3 @@ def _refuse_other_types(value: Any) -> None:
             pass
         case _:
             raise RemarkError(f"{type(value).__name__} values are not allowed in a remark")
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    return f"{where}: {problem['msg']}" if where else problem["msg"]

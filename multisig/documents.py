@@ -1,9 +1,7 @@
 """Statements and bundles as files: one canonical JSON form each, written whole, read strictly."""
 
 import json
-import os
 import re
-import tempfile
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -19,8 +17,10 @@ from pydantic import (
 )
 
 from ibp_chain.errors import ConfigError, RemarkError
+from ibp_chain.files import write_whole
 from ibp_chain.remarks import canonical_json
 from ibp_chain.types import Planck
+from ibp_chain.validation import first_problem
 from multisig.errors import DocumentError
 
 MAX_BYTES = 4 * 2**20
@@ -110,17 +110,7 @@ def printable(text: str) -> str:
 def write_file(path: Path, data: bytes) -> None:
     """Write a document, whole or not at all. Raises `ConfigError`."""
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-            temporary = Path(part.name)
-            try:
-                part.write(data + b"\n")
-                part.flush()
-                os.fsync(part.fileno())
-                temporary.chmod(0o644)
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+        write_whole(path, data + b"\n")
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
 
@@ -157,10 +147,3 @@ def parse(data: bytes, form: type[D]) -> D:
     if document.encoded != data:
         raise DocumentError("a value is not in its one form")
     return document
-
-
-def first_problem(error: ValidationError) -> str:
-    """What pydantic found first, with the place of it."""
-    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(map(str, problem["loc"]))
-    return f"{where}: {problem['msg']}" if where else problem["msg"]

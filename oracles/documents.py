@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 from ibp_chain.errors import RemarkError
 from ibp_chain.remark_bodies import Body
 from ibp_chain.remarks import canonical_json
+from ibp_chain.validation import first_problem
 from oracles.errors import ProofError
 
 D = TypeVar("D", bound=Body)
@@ -29,8 +30,6 @@ def read_document(data: bytes, form: type[D]) -> D:
             raise ProofError("the JSON is not in canonical form (RFC 8785): was the file edited?")
         return form.model_validate(value)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(map(str, problem["loc"]))
-        raise ProofError(f"{where}: {problem['msg']}") from error
+        raise ProofError(first_problem(error)) from error
     except (ValueError, RecursionError, RemarkError) as error:
         raise ProofError(f"no JSON document of this form: {error}") from error

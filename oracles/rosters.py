@@ -18,8 +18,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ibp_chain.errors import ConfigError
+from ibp_chain.files import read_bounded
+from ibp_chain.validation import first_problem
 from oracles.documents import VersionOne
-from oracles.files import read_bounded
 from oracles.rules import Roster, Service
 
 _MAX_SIZE = 1 << 20
@@ -48,9 +49,7 @@ def parse_roster(raw: bytes, where: str) -> Roster:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{where}: not TOML: {error}") from error
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        field = ".".join(map(str, problem["loc"]))
-        raise ConfigError(f"{where}: {field}: {problem['msg']}") from error
+        raise ConfigError(f"{where}: {first_problem(error)}") from error
     for member, services in file.assigned.items():
         if len(set(services)) != len(services):
             raise ConfigError(f"{where}: {member} is assigned a service twice")

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ibp_chain.files import read_bounded, write_whole
 from ibp_chain.types import Hash
 from oracles.errors import RowsAltered, RowsError
-from oracles.files import read_bounded, write_whole
 from oracles.rows import Layout, R
 
 SUFFIX = ".rows"
@@ -43,6 +43,7 @@ def write_rows(directory: Path, layout: Layout[R], rows: Sequence[R]) -> Path:
     data, path = layout.pack(rows), path_of(directory, layout.root(rows))
     if len(data) > MAX_SIZE:
         raise RowsError(f"{len(rows)} rows take {len(data)} bytes; {MAX_SIZE} fit in a file")
+    directory.mkdir(parents=True, exist_ok=True)
     write_whole(path, data)
     return path
 

@@ -7,7 +7,6 @@ to. What is downloaded must have the pinned SHA-256; what a person names is take
 
 import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import httpx
 import platformdirs
 
 from ibp_chain.errors import ConfigError, SourceError
+from ibp_chain.files import write_whole
 
 _SHARED = Path(__file__).parents[2] / "shared" / "data"
 _TIMEOUT_SECONDS = 60.0
@@ -154,9 +154,7 @@ def _download(file: PublicFile, transport: httpx.BaseTransport | None) -> bytes:
 def _write(target: Path, content: bytes) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as temporary:
-            temporary.write(content)
-        Path(temporary.name).replace(target)
+        write_whole(target, content)
     except OSError as error:
         raise ConfigError(f"{target} cannot be written: {error.strerror}") from error
 

@@ -13,6 +13,7 @@ from ibp_chain.cli.opened import DEFAULT_DB, ArchiveOption, AtOption, DbOption, 
 from ibp_chain.cli.output import JsonOption, console, hex_, print_json, row, table
 from ibp_chain.cli.views import uptime
 from ibp_chain.errors import InputError, RemarkError
+from ibp_chain.files import read_bounded
 from ibp_chain.networks import network
 from ibp_chain.remark_bodies import Observe, Report
 from ibp_chain.remarks import KINDS, MAX_SIZE, Kind, parse
@@ -24,7 +25,6 @@ from oracles.consensus import Commitment, Observation, admit, consensus
 from oracles.digest import Digest
 from oracles.errors import ProofError, ProofRefused, RowsError
 from oracles.evidence import read_evidence, write_evidence
-from oracles.files import read_bounded
 from oracles.proof import (
     Proof,
     StandingReport,

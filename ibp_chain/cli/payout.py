@@ -13,9 +13,10 @@ from ibp_chain.cli.opened import DEFAULT_DB, ArchiveOption, AtOption, DbOption, 
 from ibp_chain.cli.output import JsonOption, console, hex_, say
 from ibp_chain.cli.served import RowsOption, service_records
 from ibp_chain.errors import ConfigError
+from ibp_chain.validation import first_problem
 from ledger.program.rules import load_rules
 from multisig.batch import pending_lines
-from multisig.documents import first_problem, write_file
+from multisig.documents import write_file
 from multisig.statement import Ledger, Price, build_statement
 
 app = typer.Typer(help="What each member is owed, and why.")

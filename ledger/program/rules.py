@@ -14,6 +14,7 @@ from ibp_chain.blocks import blake2_256
 from ibp_chain.errors import ConfigError
 from ibp_chain.remark_bodies import Slug
 from ibp_chain.types import Hash
+from ibp_chain.validation import first_problem
 
 CENT = Decimal("0.01")
 _AMOUNT = re.compile(r"[0-9]{1,28}(?:\.[0-9]{1,18})?")
@@ -95,9 +96,7 @@ def parse_rules(raw: bytes, where: str) -> Rules:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{where}: not TOML: {error}") from error
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        field = ".".join(map(str, problem["loc"]))
-        raise ConfigError(f"{where}: {field}: {problem['msg']}") from error
+        raise ConfigError(f"{where}: {first_problem(error)}") from error
     return Rules(blake2_256(raw), table.name, table.lock, table.sla, table.payout)
 
 

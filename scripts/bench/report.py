@@ -3,7 +3,6 @@
 import os
 import platform
 import re
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +11,7 @@ from pathlib import Path
 from rich.table import Table
 
 from ibp_chain.cli.output import row, table
+from ibp_chain.files import write_whole
 
 _CPU_INFO = Path("/proc/cpuinfo")
 
@@ -106,10 +106,7 @@ def markdown(sheets: Sequence[Sheet], made: Made) -> str:
 def write(path: Path, text: str) -> None:
     """Whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as temporary:
-        temporary.write(text)
-    Path(temporary.name).chmod(0o644)
-    Path(temporary.name).replace(path)
+    write_whole(path, text.encode())
 
 
 def rate(count: int, seconds: float) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from ibp_chain.errors import ConfigError
+from ibp_chain.files import read_bounded, write_whole
 from ibp_chain.types import Hash
 from oracles import rowfiles
 from oracles.errors import RowsAltered, RowsError
-from oracles.files import read_bounded, write_whole
 from oracles.report import REPORT
 from oracles.rowfiles import parse_root, path_of, read_rows, root_of, write_rows
 from oracles.samples import OBSERVATION

@@ -1,4 +1,4 @@
-"""Files of this room: read within a bound, written whole or not at all."""
+"""Files: read within a bound, written whole or not at all."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,6 @@ from ibp_chain.errors import InputError
 
 def write_whole(path: Path, data: bytes) -> None:
     """Puts `data` at `path` at once, readable by all. Raises `OSError` as the file system does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
         temporary = Path(part.name)
         try:
