@@ -9,6 +9,7 @@ from ibp_chain.accounts import ss58_encode
 from ibp_chain.archive import ArchiveSource, verify
 from ibp_chain.archive_record import record
 from ibp_chain.blocks import Block
+from ibp_chain.cli.opened import NodeUrl
 from ibp_chain.cli.output import JsonOption, console, hex_, print_json, progress, row, table
 from ibp_chain.errors import ArchiveError
 from ibp_chain.runtime import Runtime
@@ -20,7 +21,6 @@ from ibp_chain.types import AccountId, BlockNumber
 app = typer.Typer(help="Blocks in files: portable, verifiable, readable by common tools.")
 
 Folder = Annotated[Path, typer.Argument(help="The archive's directory.", show_default=False)]
-NodeUrl = Annotated[str, typer.Option("--node", help="ws:// or http:// URL of a node.")]
 
 
 @app.command("record")

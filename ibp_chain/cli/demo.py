@@ -11,6 +11,7 @@ from rich.markup import escape
 from ibp_chain.accounts import ss58_decode
 from ibp_chain.archive import ArchiveSource, verify
 from ibp_chain.cli import payout_views, views
+from ibp_chain.cli.opened import locks_and_promise
 from ibp_chain.cli.output import console, hex_, progress, row, say, table
 from ibp_chain.cli.served import service_records
 from ibp_chain.errors import CheckFailed, ConfigError
@@ -19,12 +20,12 @@ from ibp_chain.peer_codec import PeerCodec, peer_codec
 from ibp_chain.runtime import Runtime
 from ibp_chain.runtimes import runtimes
 from ibp_chain.types import AccountId, Hash
-from ledger.locks import AccountLocks, Promise, account_locks, promise
+from ledger.locks import AccountLocks, Promise
 from ledger.mirrors import Constants
 from ledger.pallets.scores import day_date
 from ledger.program.rules import Rules, load_rules
 from ledger.remark_routing import Refused
-from ledger.replay import BlockReport, apply_block
+from ledger.replay import BlockReport, Runtimes, apply_block
 from ledger.state import State
 from multisig.batch import Batch, build_batches, pending_lines
 from multisig.bundle import Bundle, compare_statements, read_bundle
@@ -72,9 +73,10 @@ def demo() -> None:
         bundle = read_bundle(folder / "bundle.json")
         _verify(folder)
         source = ArchiveSource(folder / "archive")
-        replayed = _replay(source, facts, bundle, folder / "rows")
+        runtime_of = runtimes(source)
+        replayed = _replay(source, runtime_of, facts, bundle, folder / "rows")
         state, last = replayed.state, replayed.reports[-1]
-        runtime, rules = runtimes(source)(last.spec_version), load_rules()
+        runtime, rules = runtime_of(last.spec_version), load_rules()
         codec = peer_codec(source.metadata_v14(last.spec_version))
         _show_programme(state, rules)
         _show_members(state, runtime, rules, last.timestamp_ms)
@@ -129,8 +131,10 @@ def _verify(folder: Path) -> None:
     say(f"{result.proven} prove their events and spec version against the state root.")
 
 
-def _replay(source: ArchiveSource, facts: Facts, bundle: Bundle, rows: Path) -> Replayed:
-    state, runtime_of = State(facts.network, facts.curators), runtimes(source)
+def _replay(
+    source: ArchiveSource, runtime_of: Runtimes, facts: Facts, bundle: Bundle, rows: Path
+) -> Replayed:
+    state = State(facts.network, facts.curators)
     reports: list[BlockReport] = []
     rebuilt: Rebuilt | None = None
     with progress("replaying", source.manifest.blocks) as tick:
@@ -192,13 +196,10 @@ def _show_members(state: State, runtime: Runtime, rules: Rules, now_ms: int) -> 
 def _locks(
     state: State, runtime: Runtime, rules: Rules, account: AccountId | None
 ) -> tuple[AccountLocks, Promise]:
-    head, chain = state.head.value, state.network
+    head, required = state.head.value, rules.lock.required_planck(state.network)
     assert head is not None
     assert account is not None
-    config = state.mirrors.voting_config(Constants.of(runtime), head.now)
-    required = chain.planck(rules.lock.required(chain.name) or 0)
-    storage = state.mirrors.conviction_voting
-    return account_locks(storage, config, account), promise(storage, config, account, required)
+    return locks_and_promise(state.mirrors, Constants.of(runtime), head, account, required)
 
 
 def _show_scores(state: State, folder: Path) -> None:

@@ -16,8 +16,11 @@ from ibp_chain.cli.opened import (
     AtOption,
     CuratorsOption,
     DbOption,
+    NodeUrl,
     Opened,
+    RulesOption,
     curators_account,
+    locks_and_promise,
     network_of,
     open_ledger,
 )
@@ -30,19 +33,14 @@ from ibp_chain.types import AccountId, BlockNumber
 from ledger.audit import audit as compare
 from ledger.indexer import follow as follow_node
 from ledger.indexer import replay_into
-from ledger.locks import AccountLocks, Promise, account_locks, promise
+from ledger.locks import AccountLocks, Promise
 from ledger.pallets.scores import day_date
-from ledger.program.rules import load_rules
+from ledger.program.rules import LockRules, load_rules
 from ledger.promise_history import PromiseHistory, Span
 from ledger.snapshot import account_snapshot
 from ledger.store import Identity, Store
 
 app = typer.Typer(help="What the chain means: members, locks, scores, payouts.")
-
-NodeUrl = Annotated[str, typer.Option("--node", help="ws:// or http:// URL of a node.")]
-RulesOption = Annotated[
-    Path | None, typer.Option("--rules", help="Rules file; default the IBP's own.")
-]
 
 
 @app.command()
@@ -54,13 +52,14 @@ def replay(
 ) -> None:
     """Fold an archive's blocks into a database; run it again to go on where it stopped."""
     source = ArchiveSource(archive)
-    network = network_of(source)
+    runtime_of = runtimes(source)
+    network = network_of(source, runtime_of)
     identity = Identity(network.name, source.genesis_hash, curators_account(curators, network))
     with Store(db, identity) as store, progress("replaying", source.manifest.blocks) as tick:
         end = None if last is None else BlockNumber(last)
         counted = iter(range(1, source.manifest.blocks + 1))
         state = replay_into(
-            store, source, runtimes(source), last=end, heard=lambda _: tick(next(counted))
+            store, source, runtime_of, last=end, heard=lambda _: tick(next(counted))
         )
         head = store.head()
     if head is None:
@@ -72,13 +71,14 @@ def replay(
 def follow(node: NodeUrl, db: DbOption = DEFAULT_DB, curators: CuratorsOption = None) -> None:
     """Replay a node's finalised blocks and go on with each new one, until Ctrl-C."""
     with NodeSource(node) as source:
-        network = network_of(source)
+        runtime_of = runtimes(source)
+        network = network_of(source, runtime_of)
         identity = Identity(network.name, source.genesis_hash, curators_account(curators, network))
         with Store(db, identity) as store:
             follow_node(
                 store,
                 source,
-                runtimes(source),
+                runtime_of,
                 heard=lambda report: console.print(f"block {report.ref.number}"),
             )
 
@@ -94,9 +94,9 @@ def members(
 ) -> None:
     """Members, what they hold locked at which conviction, and whether they keep their promise."""
     opened = open_ledger(db, archive, at)
-    records = dict(opened.state.membership.members.items())
+    records, law = dict(opened.state.membership.members.items()), load_rules(rules).lock
     locks = {
-        member: _member_locks(opened, record.account(opened.network.name), rules)
+        member: _member_locks(opened, record.account(opened.network.name), law)
         for member, record in records.items()
     }
     if as_json:
@@ -134,7 +134,7 @@ def locks(
         raise InputError("--since needs --archive: a database knows its last block only")
     opened = open_ledger(db, archive, at, None if history is None else history.observe)
     who = ss58_decode(account, opened.network.ss58_prefix)
-    held, kept = _member_locks(opened, who, rules)
+    held, kept = _member_locks(opened, who, load_rules(rules).lock)
     gaps = () if history is None or since is None else history.gaps(since.replace(tzinfo=UTC))
     if as_json:
         print_json(_locks_json(held, kept) | _history_json(history, gaps))
@@ -310,16 +310,12 @@ def audit(node: NodeUrl, db: DbOption = DEFAULT_DB, *, as_json: JsonOption = Fal
 
 
 def _member_locks(
-    opened: Opened, account: AccountId | None, rules: Path | None
+    opened: Opened, account: AccountId | None, rules: LockRules
 ) -> tuple[AccountLocks, Promise]:
-    state, head = opened.state, opened.state.head.value
+    head, who = opened.state.head.value, account or AccountId(bytes(32))
     assert head is not None, "an opened ledger has a block"
-    config = state.mirrors.voting_config(opened.constants, head.now)
-    tokens = load_rules(rules).lock.required(opened.network.name) or 0
-    required = opened.network.planck(tokens)
-    storage = state.mirrors.conviction_voting
-    who = AccountId(bytes(32)) if account is None else account
-    return account_locks(storage, config, who), promise(storage, config, who, required)
+    required = rules.required_planck(opened.network)
+    return locks_and_promise(opened.state.mirrors, opened.constants, head, who, required)
 
 
 def _locks_at_node(url: str, account: str, rules: Path | None, *, as_json: bool) -> None:
@@ -329,10 +325,8 @@ def _locks_at_node(url: str, account: str, rules: Path | None, *, as_json: bool)
         network = network_of_spec(runtime.spec_name)
         who = ss58_decode(account, network.ss58_prefix)
         found = account_snapshot(node, runtime, network, who, header)
-    required = network.planck(load_rules(rules).lock.required(network.name) or 0)
-    storage = found.mirrors.conviction_voting
-    config = found.mirrors.voting_config(found.constants, found.head.now)
-    held, kept = account_locks(storage, config, who), promise(storage, config, who, required)
+    required = load_rules(rules).lock.required_planck(network)
+    held, kept = locks_and_promise(found.mirrors, found.constants, found.head, who, required)
     if as_json:
         print_json(
             {"block": header.number, "state_root": header.state_root} | _locks_json(held, kept)
@@ -347,10 +341,10 @@ def _locks_at_node(url: str, account: str, rules: Path | None, *, as_json: bool)
 
 
 def _promise_history(archive: Path, account: str, rules: Path | None) -> PromiseHistory:
-    network = network_of(ArchiveSource(archive))
-    tokens = load_rules(rules).lock.required(network.name) or 0
+    source = ArchiveSource(archive)
+    network = network_of(source, runtimes(source))
     who = ss58_decode(account, network.ss58_prefix)
-    return PromiseHistory(who, network.planck(tokens))
+    return PromiseHistory(who, load_rules(rules).lock.required_planck(network))
 
 
 def _history_json(history: PromiseHistory | None, gaps: Sequence[Span]) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from ibp_chain.cli.opened import (
     ArchiveOption,
     AtOption,
     DbOption,
+    NodeUrl,
     Opened,
+    RulesOption,
     open_ledger,
 )
 from ibp_chain.cli.output import JsonOption, console, hex_, print_json, row, say, table
@@ -45,10 +47,6 @@ from multisig.statement import Ledger
 app = typer.Typer(help="Build, check, sign and reconcile what the curators' multisig pays.")
 
 BundleArgument = Annotated[Path, typer.Argument(help="A bundle file.", show_default=False)]
-NodeUrl = Annotated[str, typer.Option("--node", help="ws:// or http:// URL of a node.")]
-RulesOption = Annotated[
-    Path | None, typer.Option("--rules", help="Rules file; default the IBP's own.")
-]
 PeriodOption = Annotated[
     int, typer.Option(help="Blocks for which the signed extrinsic stays valid.", min=4)
 ]

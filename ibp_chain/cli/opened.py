@@ -15,10 +15,11 @@ from ibp_chain.networks import Network, network_of_spec
 from ibp_chain.runtime import Runtime
 from ibp_chain.runtimes import runtimes
 from ibp_chain.source import BlockSource
-from ibp_chain.types import AccountId, BlockNumber, Hash, SpecVersion
-from ledger.mirrors import Constants
-from ledger.replay import BlockReport, apply_block
-from ledger.state import State
+from ibp_chain.types import AccountId, BlockNumber, Hash, Planck, SpecVersion
+from ledger.locks import AccountLocks, Promise, account_locks, promise
+from ledger.mirrors import Constants, Mirrors
+from ledger.replay import BlockReport, Runtimes, apply_block
+from ledger.state import Head, State
 from ledger.store import Store
 
 DEFAULT_DB = "sqlite:///ledger.db"
@@ -28,6 +29,10 @@ ArchiveOption = Annotated[
 ]
 AtOption = Annotated[
     int | None, typer.Option("--at", min=1, help="As of this block; needs --archive.")
+]
+NodeUrl = Annotated[str, typer.Option("--node", help="ws:// or http:// URL of a node.")]
+RulesOption = Annotated[
+    Path | None, typer.Option("--rules", help="Rules file; default the IBP's own.")
 ]
 CuratorsOption = Annotated[
     str | None,
@@ -87,13 +92,21 @@ def open_ledger(
         )
 
 
-def network_of(source: BlockSource) -> Network:
+def network_of(source: BlockSource, runtime_of: Runtimes) -> Network:
     """The network whose runtime the source's newest blocks have. Raises `ConfigError`."""
     head = source.head().number
     last = next(iter(source.blocks(head, head)), None)
     if last is None:
         raise InputError("there is no finalised block to read yet: wait for one")
-    return network_of_spec(runtimes(source)(last.spec_version).spec_name)
+    return network_of_spec(runtime_of(last.spec_version).spec_name)
+
+
+def locks_and_promise(
+    mirrors: Mirrors, constants: Constants, head: Head, account: AccountId, required: Planck
+) -> tuple[AccountLocks, Promise]:
+    """What `account` has locked after the head's block, and whether that keeps its promise."""
+    config, storage = mirrors.voting_config(constants, head.now), mirrors.conviction_voting
+    return account_locks(storage, config, account), promise(storage, config, account, required)
 
 
 def curators_account(text: str | None, network: Network) -> AccountId | None:
@@ -104,7 +117,7 @@ def curators_account(text: str | None, network: Network) -> AccountId | None:
 def _from_archive(folder: Path, at: int | None, heard: Heard | None) -> Opened:
     source = ArchiveSource(folder)
     runtime_of, last = runtimes(source), BlockNumber(source.head().number if at is None else at)
-    state, block, timestamp_ms = State(network_of(source)), None, 0
+    state, block, timestamp_ms = State(network_of(source, runtime_of)), None, 0
     with progress("replaying", None) as tick:
         for done, block in enumerate(source.blocks(source.first(), last), 1):
             runtime = runtime_of(block.spec_version)

@@ -9,7 +9,14 @@ import typer
 from pydantic import ValidationError
 
 from ibp_chain.cli import payout_views
-from ibp_chain.cli.opened import DEFAULT_DB, ArchiveOption, AtOption, DbOption, open_ledger
+from ibp_chain.cli.opened import (
+    DEFAULT_DB,
+    ArchiveOption,
+    AtOption,
+    DbOption,
+    RulesOption,
+    open_ledger,
+)
 from ibp_chain.cli.output import JsonOption, console, hex_, say
 from ibp_chain.cli.served import RowsOption, service_records
 from ibp_chain.errors import ConfigError
@@ -41,9 +48,7 @@ def statement(
     db: DbOption = DEFAULT_DB,
     archive: ArchiveOption = None,
     at: AtOption = None,
-    rules: Annotated[
-        Path | None, typer.Option("--rules", help="Rules file; default the IBP's own.")
-    ] = None,
+    rules: RulesOption = None,
     *,
     as_json: JsonOption = False,
 ) -> None:

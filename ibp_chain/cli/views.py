@@ -12,7 +12,6 @@ from ibp_chain.types import AccountId, BlockNumber, RelayBlockNumber
 from ledger.locks import AccountLocks, ClassLock, Cover, CoverKind, Promise
 from ledger.pallets.conviction_voting import Ongoing
 from ledger.pallets.membership import MemberRecord
-from ledger.pallets.multisig.types import Operation, OperationKey, Status
 from ledger.pallets.payouts import Batch, BatchKey, PaidKey, PaidLine, Violation
 from ledger.pallets.scores import DigestKind, Equivocation, Standing, day_date
 from ledger.promise_history import Span
@@ -224,21 +223,6 @@ def paid_table(paid: Mapping[PaidKey, PaidLine], network: Network) -> Table:
     view = table("Paid", "period", "member", "item", "payee", "amount", right=("amount",))
     for (period, member, item), line in sorted(paid.items()):
         row(view, period, member, item, short(line.payee, network), network.format(line.amount))
-    return view
-
-
-def operations_table(
-    operations: Iterable[tuple[OperationKey, Operation]], names: Mapping[AccountId, str]
-) -> Table:
-    """Who signed what; `names` for the signatories."""
-    view = table("Multisig operations", "opened", "call hash", "status", "signed by")
-    for (_, call_hash, height, index, _), operation in operations:
-        closing = operation.closing
-        status = operation.status.name.lower()
-        if operation.status is Status.EXECUTED and closing is not None and closing.error:
-            status = f"executed, failed inside: {closing.error}"
-        signed = [names.get(approval.who, "?") for approval in operation.approvals]
-        row(view, f"{height}-{index}", hex_(call_hash), status, ", ".join(signed))
     return view
 
 

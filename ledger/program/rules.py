@@ -12,8 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from ibp_chain.blocks import blake2_256
 from ibp_chain.errors import ConfigError
+from ibp_chain.networks import Network
 from ibp_chain.remark_bodies import Slug
-from ibp_chain.types import Hash
+from ibp_chain.types import Hash, Planck
 from ibp_chain.validation import first_problem
 
 CENT = Decimal("0.01")
@@ -47,6 +48,10 @@ class LockRules(_Table):
         """Tokens required on `network`, its Asset Hub counting as the network; None: nothing."""
         amounts = {"polkadot": self.polkadot, "kusama": self.kusama, "paseo": self.paseo}
         return amounts.get(network.removesuffix("-asset-hub"))
+
+    def required_planck(self, network: Network) -> Planck:
+        """`required` in the network's smallest unit; nothing for other networks."""
+        return network.planck(self.required(network.name) or 0)
 
 
 class SlaTable(_Table):
