@@ -15,6 +15,7 @@ from ibp_chain.archive_blocks import Recorded, check, read_blocks
 from ibp_chain.archive_format import (
     BLOCK_FILES,
     MANIFEST,
+    START,
     Manifest,
     MetadataFile,
     read_manifest,
@@ -23,6 +24,7 @@ from ibp_chain.archive_format import (
 from ibp_chain.blocks import Block, BlockRef
 from ibp_chain.errors import ArchiveCorrupt, ArchiveError
 from ibp_chain.node import ChainInfo
+from ibp_chain.state_excerpt import Excerpt, read_excerpt_file
 from ibp_chain.types import BlockNumber, Hash, SpecVersion
 
 
@@ -61,6 +63,24 @@ class ArchiveSource:
 
     def first(self) -> BlockNumber:
         return self.manifest.first
+
+    def start(self) -> Excerpt | None:
+        """State after the block before the first, where `START` is there; see `ledger.start`.
+
+        Raises `InputError` where it is damaged, `ArchiveCorrupt` where it is of another block.
+        """
+        if not (self.folder / START).exists():
+            return None
+        excerpt = read_excerpt_file(self.folder / START)
+        first = next(self.blocks(self.manifest.first, self.manifest.first))
+        if excerpt.header.hash != first.header.parent_hash:
+            raise ArchiveCorrupt(
+                first.header.number,
+                "parent_hash",
+                f"{START} is the state of 0x{excerpt.header.hash.hex()}, "
+                f"the block before is 0x{first.header.parent_hash.hex()}",
+            )
+        return excerpt
 
     def blocks(self, first: BlockNumber, last: BlockNumber | None = None) -> Iterator[Block]:
         last = self.manifest.last if last is None else last

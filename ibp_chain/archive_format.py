@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
-import zstandard
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ibp_chain.errors import ArchiveCorrupt, ArchiveError, CheckFailed
+from ibp_chain.packed import PackedError, pack, unpack
 from ibp_chain.types import BlockNumber, SpecVersion
 from ibp_chain.validation import first_problem
 
@@ -26,10 +26,10 @@ PARQUET_MAGIC = b"PAR1"
 MANIFEST = "manifest.json"
 BLOCK_FILES = "blocks"
 METADATA_FILES = "metadata"
+START = "start.excerpt"
+"""State to begin with, of an archive that does not begin with block 1; it proves itself."""
 MAX_METADATA = 64 * 2**20
 """No runtime's metadata is anywhere near; a bomb would be."""
-_ZSTD_DESCRIPTOR_AT, _ZSTD_UNUSED_BIT = 4, 0x10
-"""RFC 8878, 3.1.1.1.1: decoders overlook that bit, so that a change of it shows nowhere else."""
 
 SCHEMA = pa.schema(
     [
@@ -171,8 +171,26 @@ def write_manifest(folder: Path, parts: dict[str, Any]) -> Manifest:
 
 
 def _text(manifest: Manifest) -> bytes:
-    """The one form in which a manifest is written."""
-    return (json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True) + "\n").encode()
+    """The one form in which a manifest is written: `json.dumps` with sorted keys and `indent=1`.
+
+    `json` indents in Python, value by value, and nearly all values are those of spans. They are all
+    alike, so `json` writes the rest, and each file's spans take the place of an empty list.
+    """
+    value = manifest.model_dump(mode="json", exclude={"files": {"__all__": {"spans"}}})
+    value["files"] = [{**file, "spans": []} for file in value["files"]]
+    # inside a string, a quote would have a backslash in front
+    first, *others = json.dumps(value, indent=1, sort_keys=True).split('"spans": []')
+    lists = (",\n".join(map(_span_text, file.spans)) for file in manifest.files)
+    behind = zip(lists, others, strict=True)
+    text = first + "".join(f'"spans": [\n{spans}\n   ]{rest}' for spans, rest in behind)
+    return (text + "\n").encode()
+
+
+def _span_text(span: Span) -> str:
+    return (
+        f'    {{\n     "blake2b": "{span.blake2b}",\n     "number": {span.number},\n'
+        f'     "size": {span.size}\n    }}'
+    )
 
 
 def checksum(value: dict[str, Any]) -> str:
@@ -226,7 +244,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_metadata(folder: Path, spec_version: SpecVersion, raw: bytes) -> MetadataFile:
     """`raw` begins with the magic `meta` and its format's version."""
     file = MetadataFile(spec_version=spec_version, version=raw[4], blake2b=hex_digest(raw))
-    write_atomically(folder / file.name, zstandard.ZstdCompressor(level=19).compress(raw))
+    write_atomically(folder / file.name, pack(raw))
     return file
 
 
@@ -234,28 +252,11 @@ def read_metadata(folder: Path, file: MetadataFile) -> bytes:
     """Raises `ArchiveError` for a missing file, `CheckFailed` naming a damaged one."""
     path = folder / file.name
     try:
-        raw = _decompress(path.read_bytes())
+        raw = unpack(path.read_bytes(), MAX_METADATA)
     except OSError as error:
         raise ArchiveError(f"{path}: {error.strerror}: copy it again") from error
-    except zstandard.ZstdError as error:
+    except PackedError as error:
         raise CheckFailed(f"{path}: damaged: {error}") from error
     if hex_digest(raw) != file.blake2b:
         raise CheckFailed(f"{path}: its bytes are not those that were recorded")
-    return raw
-
-
-def _decompress(packed: bytes) -> bytes:
-    """What one zstd frame holds, which says its size and has nothing behind it.
-
-    The size is believed only up to `MAX_METADATA`: a damaged one must not reserve memory.
-    """
-    frame = zstandard.get_frame_parameters(packed)
-    if frame.content_size > MAX_METADATA:
-        raise zstandard.ZstdError(f"says that it holds {frame.content_size} bytes")
-    if packed[_ZSTD_DESCRIPTOR_AT] & _ZSTD_UNUSED_BIT:
-        raise zstandard.ZstdError("the frame's unused bit is set")
-    decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_METADATA).decompressobj()
-    raw = decompressor.decompress(packed)
-    if not decompressor.eof or decompressor.unused_data:
-        raise zstandard.ZstdError("not one whole frame")
     return raw

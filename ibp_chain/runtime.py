@@ -4,7 +4,7 @@ Pure. Values have the shapes of `ibp_chain.scale.values`; names are the metadata
 and events are read by compiled decoders; where those fail, the careful ones say what is wrong.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -12,7 +12,7 @@ from ibp_chain.blocks import EventRecord, Extrinsic, blake2_256
 from ibp_chain.errors import DecodeError, InputError
 from ibp_chain.scale import metadata as md
 from ibp_chain.scale.careful import Careful
-from ibp_chain.scale.compiler import FAILURES, Compiler
+from ibp_chain.scale.compiler import FAILURES, Compiler, Table
 from ibp_chain.scale.decoder import Decoders
 from ibp_chain.scale.encoder import Encoders
 from ibp_chain.scale.events import EventDecoder
@@ -32,8 +32,8 @@ class Runtime:
         self.metadata = md.read_metadata(raw)
         layout = Layout(self.metadata)
         self._compiler = Compiler(self.metadata, layout)
-        self._extrinsic_decoders: dict[frozenset[str] | None, ExtrinsicDecoder] = {}
-        self._event_decoders: dict[tuple[frozenset[str] | None, frozenset[str]], EventDecoder] = {}
+        self._extrinsic_decoders = Table(self._extrinsic_decoder)
+        self._event_decoders = Table(self._event_decoder)
         self._decoders = Decoders(self.metadata, layout)
         self._encoders = Encoders(self.metadata, layout)
         self.spec_name, self.spec_version, self.transaction_version = self._version()
@@ -56,11 +56,9 @@ class Runtime:
         With `pallets`, arguments of other pallets' calls are `NOT_READ`, unless they may hold a
         call.
         """
-        if pallets not in self._extrinsic_decoders:
-            decoder = ExtrinsicDecoder(self.metadata, self._compiler, pallets)
-            self._extrinsic_decoders[pallets] = decoder
+        decode: Callable[[bytes], Extrinsic] = self._extrinsic_decoders[pallets]
         try:
-            return self._extrinsic_decoders[pallets].decode(raw)
+            return decode(raw)
         except FAILURES:
             return self._careful.extrinsic(raw)
 
@@ -95,12 +93,9 @@ class Runtime:
 
         The values of events that `unread` names as `Pallet.Event` are `NOT_READ`.
         """
-        wanted = pallets, unread
-        if wanted not in self._event_decoders:
-            decoder = EventDecoder(self.metadata, self._compiler, pallets, unread)
-            self._event_decoders[wanted] = decoder
+        decode: Callable[[bytes], tuple[EventRecord, ...]] = self._event_decoders[pallets, unread]
         try:
-            return self._event_decoders[wanted].decode(raw)
+            return decode(raw)
         except FAILURES:
             return self._careful.events(raw, pallets)
 
@@ -199,6 +194,14 @@ class Runtime:
             }:
                 return name, SpecVersion(version), transaction_version
         raise DecodeError("System.Version is no runtime version")
+
+    def _extrinsic_decoder(self, pallets: frozenset[str] | None) -> Callable[[bytes], Extrinsic]:
+        return ExtrinsicDecoder(self.metadata, self._compiler, pallets).decode
+
+    def _event_decoder(
+        self, wanted: tuple[frozenset[str] | None, frozenset[str]]
+    ) -> Callable[[bytes], tuple[EventRecord, ...]]:
+        return EventDecoder(self.metadata, self._compiler, *wanted).decode
 
     def _module_error(self, index: int, code: int) -> str:
         for pallet in self.metadata.pallets.values():

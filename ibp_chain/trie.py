@@ -6,7 +6,8 @@ Mirrors: `sp_trie` (`LayoutV0`, `LayoutV1`, node codec), over blake2b-256. In la
 Contract: pure; nothing recurses, so neither long keys nor hostile nodes exhaust the stack.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 from ibp_chain.blocks import blake2_256
@@ -58,33 +59,31 @@ def _short_body_root(extrinsics: Sequence[bytes], state_version: int) -> Hash:
     """As `trie_root`, for a body whose every key is one byte, `index << 2`: four of them share the
     upper nibble, and the lower one is 0, 4, 8 or 12.
     """
-    fours = [extrinsics[at : at + 4] for at in range(0, len(extrinsics), 4)]
     if len(extrinsics) == 1:
         return blake2_256(_encode_leaf("00", extrinsics[0], state_version))
-    if len(fours) == 1:
-        return blake2_256(_branch_of_leaves("0", fours[0], state_version))
-    children = [
-        _branch_of_leaves("", four, state_version)
-        if len(four) > 1
-        else _encode_leaf("0", four[0], state_version)
-        for four in fours
-    ]
-    return blake2_256(_encode_branch("", dict(enumerate(children))))
+    leaves = [_reference(_bare_leaf(value, state_version)) for value in extrinsics]
+    if len(leaves) <= 4:
+        return blake2_256(b"".join((_FOUR_AND_NO_MORE, _BITMAPS[len(leaves)], *leaves)))
+    fours = [leaves[at : at + 4] for at in range(0, len(leaves), 4)]
+    children = [_reference(b"".join((_FOUR, _BITMAPS[len(four)], *four))) for four in fours]
+    if len(fours[-1]) == 1:  # without siblings, a leaf one level up
+        children[-1] = _reference(_encode_leaf("0", extrinsics[-1], state_version))
+    bitmap = (1 << len(fours)) - 1
+    return blake2_256(b"".join((_FOUR, bitmap.to_bytes(2, "little"), *children)))
 
 
-def _branch_of_leaves(partial: str, values: Sequence[bytes], state_version: int) -> bytes:
-    leaves = (_encode_leaf("", value, state_version) for value in values)
-    return _encode_branch(partial, {4 * at: leaf for at, leaf in enumerate(leaves)})
+def _bare_leaf(value: bytes, state_version: int) -> bytes:
+    """`_encode_leaf` whose whole key stands in the nodes above."""
+    if state_version and len(value) >= _HASHED_VALUE_FROM:
+        return _BARE_HASHED_LEAF + blake2b(value, digest_size=32).digest()
+    return _BARE_LEAF + encode_compact(len(value)) + value
 
 
-def _encode_branch(partial: str, children: Mapping[int, bytes]) -> bytes:
-    """A branch without a value; `children` by nibble, ascending."""
-    bitmap = sum(1 << nibble for nibble in children)
-    parts = [_encode_partial(_BRANCH, partial), bitmap.to_bytes(2, "little")]
-    for node in children.values():
-        child = node if len(node) < 32 else blake2_256(node)
-        parts += [encode_compact(len(child)), child]
-    return b"".join(parts)
+def _reference(node: bytes) -> bytes:
+    """How a branch names a child: by its hash, or as it is where that is shorter."""
+    if len(node) < 32:
+        return bytes((len(node) << 2,)) + node
+    return _HASH_LENGTH + blake2b(node, digest_size=32).digest()
 
 
 def trie_root(entries: Iterable[tuple[bytes, bytes]], state_version: int) -> Hash:
@@ -129,7 +128,10 @@ def trie_root(entries: Iterable[tuple[bytes, bytes]], state_version: int) -> Has
 
 
 class _Branch:
-    """A branch whose children are still being found; `depth` nibbles lead to it."""
+    """A branch whose children are still being found; `depth` nibbles lead to it.
+
+    `children` are as `_reference` writes them.
+    """
 
     __slots__ = ("children", "depth", "value")
 
@@ -138,7 +140,7 @@ class _Branch:
         self.children: list[bytes | None] = [None] * 16
 
     def attach(self, key: str, node: bytes) -> None:
-        self.children[int(key[self.depth], 16)] = node if len(node) < 32 else blake2_256(node)
+        self.children[int(key[self.depth], 16)] = _reference(node)
 
     def encode(self, partial: str, state_version: int) -> bytes:
         if self.value is None:
@@ -154,7 +156,7 @@ class _Branch:
                 _encode_partial(kind, partial),
                 bitmap.to_bytes(2, "little"),
                 value,
-                *(encode_compact(len(child)) + child for child in present),
+                *present,
             )
         )
 
@@ -175,6 +177,13 @@ def _encode_partial(kind: _Kind, partial: str) -> bytes:
     return bytes((kind.prefix | full, *(255,) * times, rest)) + nibbles
 
 
+_BARE_LEAF, _BARE_HASHED_LEAF = _encode_partial(_LEAF, ""), _encode_partial(_HASHED_LEAF, "")
+_FOUR, _FOUR_AND_NO_MORE = _encode_partial(_BRANCH, ""), _encode_partial(_BRANCH, "0")
+_BITMAPS = tuple(bytes((mask & 0xFF, mask >> 8)) for mask in (0, 0x1, 0x11, 0x111, 0x1111))
+"""Of a branch with none to four leaves, at nibbles 0, 4, 8 and 12."""
+_HASH_LENGTH = encode_compact(32)
+
+
 def _shared_length(left: str, right: str) -> int:
     for position, (a, b) in enumerate(zip(left, right, strict=False)):
         if a != b:
@@ -182,8 +191,11 @@ def _shared_length(left: str, right: str) -> int:
     return min(len(left), len(right))
 
 
-class _Node(NamedTuple):
+class Node(NamedTuple):
+    """A decoded node of a read proof."""
+
     partial: str
+    """Nibbles, as hexadecimal digits."""
     children: dict[str, bytes]
     """Nibble to the child's hash (32 bytes) or its whole encoding (fewer)."""
     value: bytes | None
@@ -225,7 +237,7 @@ def _follow(
 
     rest, reference = key.hex(), bytes(root)
     while True:
-        node = _decode_node(take(reference, "node") if len(reference) == 32 else reference)
+        node = decode_node(take(reference, "node") if len(reference) == 32 else reference)
         if not rest.startswith(node.partial):
             return None, tuple(used)
         rest = rest[len(node.partial) :]
@@ -238,7 +250,7 @@ def _follow(
         reference, rest = node.children[rest[0]], rest[1:]
 
 
-def _decode_node(data: bytes) -> _Node:
+def decode_node(data: bytes) -> Node:
     """Mirrors `sp_trie::NodeCodec::decode_plan`, bounds checked and without leftover bytes."""
     kind, size, offset = _decode_header(data)
     end = offset + (size + 1) // 2
@@ -266,7 +278,7 @@ def _decode_node(data: bytes) -> _Node:
             children[nibble], offset = _slice(data, offset, offset + length), offset + length
     if offset != len(data):
         raise DecodeError(f"trie node: {len(data) - offset} bytes too many", offset)
-    return _Node(partial, children, value, kind.is_hashed)
+    return Node(partial, children, value, kind.is_hashed)
 
 
 def _decode_header(data: bytes) -> tuple[_Kind, int, int]:

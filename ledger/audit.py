@@ -4,7 +4,7 @@ What a mirror says and the chain lacks is a difference, and so is what the chain
 lacks: the chain's keys are listed by prefix. What the chain has and cannot be decoded differs, too.
 Mirrored items are compared as bytes. Two are not:
 
-* `Balances.Locks`: the governance lock only, the others belong to pallets that are not mirrored.
+* `Balances.Locks`: the governance locks only, the others belong to pallets that are not mirrored.
 * `Referenda.ReferendumInfoFor`: the status, the track of an ongoing poll, the end of another one.
 """
 
@@ -17,13 +17,11 @@ from ibp_chain.accounts import ss58_encode
 from ibp_chain.blocks import BlockRef
 from ibp_chain.errors import DecodeError, InputError, SourceError
 from ibp_chain.networks import Network
-from ibp_chain.scale import schema
-from ibp_chain.types import AccountId, Hash, PollIndex, SpecVersion
+from ibp_chain.types import AccountId, Hash, SpecVersion
 from ledger.mirrors import Mirrors
 from ledger.pallets import balances, referenda
-from ledger.pallets.conviction_voting import CONVICTION_VOTING_ID
 from ledger.state import State
-from ledger.storage import Hasher, KeyPart, StorageMap
+from ledger.storage import StorageMap
 
 _KEYS_AT_ONCE = 500
 
@@ -85,7 +83,7 @@ def audit(state: State, node: StorageSource, runtimes: Runtimes, at: BlockRef) -
     """Compare `state` with the storage of block `at`, whose post-state it must be.
 
     `runtimes` as `ibp_chain.runtimes` gives them. Raises `InputError` where ledger and audit do not
-    stand at the same block: a difference would mean nothing.
+    stand at the same block, or entries are between two chains: a difference would mean nothing.
     """
     head = state.head.value
     if head is None or head.ref != at:
@@ -93,6 +91,11 @@ def audit(state: State, node: StorageSource, runtimes: Runtimes, at: BlockRef) -
         raise InputError(
             f"the ledger stands {stands}, the audit is asked {_ref_text(at)}: "
             "both must be the same block"
+        )
+    if state.mirrors.migration.runs:
+        raise InputError(
+            f"the Asset Hub Migration runs at block {at.number}: entries are on their way between "
+            "two chains; compare after it has finished"
         )
     runtime = runtimes(node.version_after(at.hash))
     compared: dict[str, int] = {}
@@ -143,7 +146,7 @@ def _mirrored_items(mirrors: Mirrors, node: StorageSource, at: Hash) -> Iterator
     # one reader for each side: a reader takes an entry once
     readers = Mirrors().mirrored_maps(), Mirrors().mirrored_maps()
     for mirror, ours, theirs in zip(mirrors.mirrored_maps(), *readers, strict=True):
-        view = _governance_lock if mirror is mirrors.balances.locks else _whole
+        view = _governance_locks if mirror is mirrors.balances.locks else _whole
         yield Sides(
             f"{mirror.pallet}.{mirror.item}",
             mirror,
@@ -154,24 +157,21 @@ def _mirrored_items(mirrors: Mirrors, node: StorageSource, at: Hash) -> Iterator
 
 def _polls(mirrors: Mirrors, node: StorageSource, at: Hash, runtime: Runtime) -> Sides:
     """Referenda by what both sides know of them; the chain's values hold far more."""
-    pallet, item = "Referenda", "ReferendumInfoFor"
-    keyed: StorageMap[PollIndex, bytes] = StorageMap(
-        pallet, item, (KeyPart(Hasher.BLAKE2_128_CONCAT, schema.u32),), schema.octets
-    )
+    keyed = referenda.info_keys()
     mirror = {
         keyed.raw_key(index): Entry(b"", referenda.info(poll))
         for index, poll in mirrors.referenda.polls.items()
     }
     chain = {}
-    if runtime.has_pallet(pallet):
+    if runtime.has_pallet(keyed.pallet):
         for key, raw in _read(node, keyed.prefix, at):
             try:
-                info = referenda.info_of(runtime.decode_storage(pallet, item, raw))
+                info = referenda.info_of(runtime.decode_storage(keyed.pallet, keyed.item, raw))
             except DecodeError as error:
                 chain[key] = _undecoded(raw, error)
             else:
                 chain[key] = Entry(b"", info)
-    return Sides(f"{pallet}.{item}", keyed, mirror, chain)
+    return Sides(f"{keyed.pallet}.{keyed.item}", keyed, mirror, chain)
 
 
 def _entries(
@@ -200,11 +200,9 @@ def _whole(raw: bytes, value: Any) -> Entry:
     return Entry(raw, value)
 
 
-def _governance_lock(_raw: bytes, locks: tuple[balances.BalanceLock, ...]) -> Entry | None:
-    for lock in locks:
-        if lock.id == CONVICTION_VOTING_ID:
-            return Entry(schema.u128.encode(lock.amount) + bytes((lock.reasons,)), lock)
-    return None
+def _governance_locks(_raw: bytes, locks: tuple[balances.BalanceLock, ...]) -> Entry | None:
+    ours = tuple(lock for lock in locks if lock.id in balances.GOVERNANCE_LOCKS)
+    return Entry(Mirrors().balances.locks.encode_value(ours), ours) if ours else None
 
 
 def _read(node: StorageSource, prefix: bytes, at: Hash) -> Iterator[tuple[bytes, bytes]]:

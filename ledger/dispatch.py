@@ -39,12 +39,20 @@ WATCHED_PALLETS = frozenset(
         "Scheduler",
         "Whitelist",
         "ConvictionVoting",
+        "Democracy",
         "Referenda",
+        "Treasury",
+        "Bounties",
+        "ChildBounties",
+        "RcMigrator",
+        "AhMigrator",
     }
 )
 """The pallets whose events `attribute` and the mirrors need; further ones may be decoded too."""
 
-UNREAD_EVENTS = frozenset({"System.ExtrinsicSuccess"})
+UNREAD_EVENTS = frozenset(
+    {"System.ExtrinsicSuccess", "Treasury.Deposit", "Treasury.UpdatedInactive"}
+)
 """Events of which the name says it all; most events of a quiet block are such."""
 
 READ_PALLETS = WATCHED_PALLETS | XCM_PALLETS | {"Balances", "Timestamp", "Revive"}

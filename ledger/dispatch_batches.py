@@ -39,6 +39,8 @@ def _two_per_state(ways: list[_Way]) -> list[_Way]:
     """What can follow depends on cursor and `failed` only; two ways there are enough to know that
     the events do not decide.
     """
+    if len(ways) <= 2:
+        return ways
     count: dict[tuple[int, bool], int] = {}
     kept = []
     for way in ways:

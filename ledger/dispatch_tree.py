@@ -9,7 +9,7 @@ nobody can tell, and the extrinsic stays unattributed.
 Rule: spec/pallets.md F.1, F.2.
 """
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -213,8 +213,10 @@ class Reader:
                 stack.append(((node.path, at), self._rule_of(self, node, at)))
 
 
-def _at_most_two_per_end(readings: Iterable[Reading]) -> list[Reading]:
+def _at_most_two_per_end(readings: list[Reading]) -> list[Reading]:
     """Two readings with one end are enough to know that the events do not decide."""
+    if len(readings) <= 2:
+        return readings
     count: dict[int, int] = {}
     kept = []
     for reading in readings:

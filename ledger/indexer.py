@@ -10,8 +10,10 @@ from typing import Protocol
 from ibp_chain.blocks import Block, BlockRef
 from ibp_chain.errors import InputError
 from ibp_chain.source import BlockSource
-from ibp_chain.types import BlockNumber
+from ibp_chain.state_excerpt import Excerpt
+from ibp_chain.types import BlockNumber, SpecVersion
 from ledger.replay import BlockReport, Runtimes, apply_block
+from ledger.start import begin
 from ledger.state import State
 from ledger.store import Store
 
@@ -33,15 +35,22 @@ def replay_into(
     last: BlockNumber | None = None,
     batch: int = DEFAULT_BATCH,
     heard: Heard = lambda _: None,
+    start: Excerpt | None = None,
 ) -> State:
     """Bring `store` from where it stands up to block `last` of `source`, default its head.
 
+    An empty one begins with the storage of `start`, default at the first block of the chain.
     Returns the state there. `heard` is told of every block. Raises `InputError` where `source` is
     of another chain or fork, or does not go on where the store stands, `DecodeError` and
     `MirrorDivergence` as `apply_block`, the store then standing at the last whole batch.
     """
     _check_chain(store, source)
     state = store.load_state()
+    if start is not None and store.head() is None:
+        report = begin(state, start, runtimes)
+        _keep_runtime(store, source, report.spec_version)
+        store.begin(state, report)
+        store.commit()
     first = _next(store, source)
     end = source.head().number if last is None else last
     if first <= end:
@@ -56,13 +65,14 @@ def follow(
     *,
     stop: Callable[[], bool] = lambda: False,
     heard: Heard = lambda _: None,
+    start: Excerpt | None = None,
 ) -> State:
     """`replay_into`, then every further block as it is finalised, committed one by one.
 
     Ends when `stop` says so, which is asked after every block that is followed and from time to
     time. A process that is killed instead loses nothing that was committed.
     """
-    state = replay_into(store, source, runtimes, heard=heard)
+    state = replay_into(store, source, runtimes, heard=heard, start=start)
     if not stop():
         blocks = source.follow(_next(store, source), stop)
         _fold(store, state, source, blocks, runtimes, 1, heard)
@@ -80,15 +90,18 @@ def _fold(
 ) -> None:
     for block in blocks:
         report = apply_block(state, block, runtimes(block.spec_version))
-        if not store.knows(block.spec_version):
-            version = block.spec_version
-            metadata = source.metadata_v14(version), source.metadata(version)
-            store.collect_runtime(version, metadata)
+        _keep_runtime(store, source, block.spec_version)
         store.collect(state, report)
         if store.collected >= batch:
             store.commit()
         heard(report)
     store.commit()
+
+
+def _keep_runtime(store: Store, source: BlockSource, version: SpecVersion) -> None:
+    if not store.knows(version):
+        metadata = source.metadata_v14(version), source.metadata(version)
+        store.collect_runtime(version, metadata)
 
 
 def _check_chain(store: Store, source: BlockSource) -> None:

@@ -6,18 +6,21 @@ they are compared with those of the block. Whatever does not agree is a `MirrorD
 `mirrored_maps` have the chain's keys and bytes; `recorded_maps` are our own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ibp_chain.blocks import EventRecord, Phase
-from ibp_chain.errors import DecodeError, MirrorDivergence, PalletError
+from ibp_chain.errors import DecodeError, InputError, MirrorDivergence, PalletError
 from ibp_chain.networks import Network
 from ibp_chain.types import AccountId, BlockNumber, Planck, RelayBlockNumber, SpecVersion, TrackId
+from ledger import mirrors_spending as spending
 from ledger.dispatch_values import dispatch_error
 from ledger.origins import Dispatched, OriginKind
-from ledger.pallets import balances, multisig, referenda
+from ledger.pallets import balances, democracy, migration, multisig, referenda
 from ledger.pallets import conviction_voting as cv
+from ledger.pallets.deposited import confirmed
 from ledger.storage import StorageMap
 
 
@@ -32,6 +35,10 @@ class Runtime(Protocol):
     def has_pallet(self, pallet: str) -> bool: ...
 
     def has_event(self, pallet: str, name: str) -> bool: ...
+
+    def storage_prefix(self, pallet: str, entry: str) -> bytes: ...
+
+    def encode_storage(self, pallet: str, entry: str, value: Any) -> bytes: ...
 
     def error_name(self, dispatch_error: Any) -> str: ...
 
@@ -49,6 +56,8 @@ class Constants:
     deposit_base: Planck
     deposit_factor: Planck
     max_signatories: int
+    democracy: democracy.Constants
+    spending: spending.Constants
     error_name: Callable[[Any], str]
 
     @classmethod
@@ -72,6 +81,8 @@ class Constants:
             deposit_base=Planck(constant("Multisig", "DepositBase") if signs else 0),
             deposit_factor=Planck(constant("Multisig", "DepositFactor") if signs else 0),
             max_signatories=constant("Multisig", "MaxSignatories") if signs else 0,
+            democracy=democracy.Constants.of(runtime),
+            spending=spending.Constants.of(runtime),
             error_name=runtime.error_name,
         )  # fmt: skip
 
@@ -104,26 +115,38 @@ class Mirrors:
 
     def __init__(self) -> None:
         self.conviction_voting = cv.Storage()
+        self.democracy = democracy.Storage()
         self.referenda = referenda.Storage()
         self.balances = balances.Storage()
         self.multisig = multisig.Storage()
+        self.spending = spending.SpendingMirrors()
+        self.migration = migration.Storage()
 
     def mirrored_maps(self) -> tuple[StorageMap[Any, Any], ...]:
         """Items with the chain's keys and bytes."""
         return (
             self.conviction_voting.voting_for,
             self.conviction_voting.class_locks_for,
+            self.democracy.voting_of,
             self.balances.locks,
             self.multisig.multisigs,
+            *self.spending.mirrored_maps(),
         )
 
     def recorded_maps(self) -> tuple[StorageMap[Any, Any], ...]:
         """Items of our own: poll results, the history of multisig operations, Locked6x priors."""
         return (
             self.referenda.polls,
+            self.democracy.referenda,
             self.multisig.operations,
             self.conviction_voting.maximum_priors,
+            self.migration.window,
         )
+
+    @property
+    def moved_away(self) -> bool:
+        """Whether governance has left this chain, or is about to, for Asset Hub."""
+        return self.migration.window.value is not None
 
     def voting_config(self, constants: Constants, now: RelayBlockNumber) -> cv.Config:
         """What votes and locks are reckoned with, at `now`, under one runtime."""
@@ -139,6 +162,8 @@ class Mirrors:
 
     def apply(self, context: BlockContext, item: Dispatched | EventRecord) -> None:
         """Take over one thing that happened. Raises `MirrorDivergence`."""
+        if context.constants.democracy.ended and not self.democracy.is_empty:
+            democracy.end_of_life(self.democracy, self.balances)
         if isinstance(item, EventRecord):
             self._observe(context, item)
             return
@@ -146,8 +171,12 @@ class Mirrors:
             match item.call.pallet:
                 case "ConvictionVoting":
                     self._vote(context, item)
+                case "Democracy":
+                    self._vote_in_democracy(context, item)
                 case "Multisig":
                     self._operate(context, item)
+                case pallet if pallet in spending.PALLETS:
+                    self._spend(context, item)
         except (PalletError, DecodeError) as error:
             refusal = type(error).__name__ if isinstance(error, PalletError) else str(error)
             what = f"{item.call} at {_where(item)}"
@@ -156,6 +185,10 @@ class Mirrors:
             if event.pallet == "Referenda":
                 now = context.now_in(event.phase)
                 referenda.deposit_event(self.referenda, now, event)
+            elif event.pallet == "Democracy":
+                self._follow_democracy(context, event, item.call.pallet)
+            elif event.pallet in migration.SIDES:
+                self._migrate(context, event)
 
     def _vote(self, context: BlockContext, item: Dispatched) -> None:
         now = context.now if item.extrinsic_index is not None else context.init_now
@@ -168,6 +201,30 @@ class Mirrors:
         observed = [event for event in item.events if event.pallet == "ConvictionVoting"]
         if not cv.confirmed(predicted, observed, context.constants.voting_events):
             raise _mismatch(context, item, predicted, observed)
+
+    def _vote_in_democracy(self, context: BlockContext, item: Dispatched) -> None:
+        constants = context.constants.democracy
+        predicted: list[democracy.Event] = []
+        if democracy.touches_votes(item.call):
+            now = context.now if item.extrinsic_index is not None else context.init_now
+            config = constants.config(now, self.balances)
+            predicted = democracy.dispatch(self.democracy, config, _signer(item), item.call)
+        observed = [event for event in item.events if event.pallet == "Democracy"]
+        if not democracy.confirmed(predicted, observed, constants.events):
+            raise _mismatch(context, item, predicted, observed)
+
+    def _follow_democracy(
+        self, context: BlockContext, event: EventRecord, within: str | None
+    ) -> None:
+        """An event of the pallet, deposited by a call of the pallet `within`, or by a hook."""
+        now = context.now_in(event.phase)
+        with _confirming(context, event):
+            if event.name not in democracy.VOTING_EVENTS:
+                democracy.deposit_event(self.democracy, now, event)
+            elif within != "Democracy":  # those of its own calls are confirmed already
+                config = context.constants.democracy.config(now, self.balances)
+                if democracy.replay(self.democracy, config, event) is None:
+                    raise _unexplained(context, event)
 
     def _operate(self, context: BlockContext, item: Dispatched) -> None:
         constants = context.constants
@@ -184,23 +241,54 @@ class Mirrors:
         if not multisig.confirmed(item.call, predicted, observed):
             raise _mismatch(context, item, predicted, observed)
 
+    def _spend(self, context: BlockContext, item: Dispatched) -> None:
+        """A call of the treasury, of bounties or child bounties."""
+        constants, pallet = context.constants.spending, item.call.pallet
+        now = context.now if item.extrinsic_index is not None else context.init_now
+        origin = item.origin.account if item.origin.kind is OriginKind.SIGNED else None
+        observed = [
+            event
+            for event in item.events
+            if event.pallet == pallet and not spending.is_passed_over(event)
+        ]
+        predicted = self.spending.dispatch(constants, now, origin, item.call, observed)
+        if not confirmed(predicted, observed, constants.declared(pallet)):
+            raise _mismatch(context, item, predicted, observed)
+
     def _observe(self, context: BlockContext, event: EventRecord) -> None:
         """An event without a call that the block shows: deposited by a task or message."""
         now = context.now_in(event.phase)
         if event.pallet == "Referenda":
             referenda.deposit_event(self.referenda, now, event)
         elif event.pallet == "ConvictionVoting":
-            config = self.voting_config(context.constants, now)
-            try:
-                predicted = cv.replay(self.conviction_voting, config, event)
-            except (PalletError, DecodeError) as error:
-                what = f"{event.pallet}.{event.name}, event {event.position}"
-                refusal = type(error).__name__
-                raise MirrorDivergence(context.number, what, refusal, "success") from error
-            if predicted is None:
-                raise _unexplained(context, event)
+            with _confirming(context, event):
+                config = self.voting_config(context.constants, now)
+                if cv.replay(self.conviction_voting, config, event) is None:
+                    raise _unexplained(context, event)
+        elif event.pallet == "Democracy":
+            self._follow_democracy(context, event, None)
+        elif event.pallet in spending.PALLETS and not spending.is_passed_over(event):
+            with _confirming(context, event):
+                if not self.spending.replay(context.constants.spending, now, event):
+                    raise _unexplained(context, event)
         elif event.pallet == "Multisig":
             raise _unexplained(context, event)
+        elif event.pallet in migration.SIDES:
+            self._migrate(context, event)
+
+    def _migrate(self, context: BlockContext, event: EventRecord) -> None:
+        """What the Asset Hub Migration does to either chain's storage, by its events alone."""
+        happened = migration.deposit_event(self.migration, context.number, event)
+        if happened is not migration.Happened.FINISHED:
+            return
+        if migration.SIDES[event.pallet] is migration.Side.ASSET_HUB:
+            raise InputError(
+                f"in block {context.number} the Asset Hub Migration brought votes and locks that "
+                "blocks do not show: begin a ledger with the storage after it"
+            )
+        multisig.close_all(self.multisig)
+        for storage_map in (*self.mirrored_maps(), self.referenda.polls):
+            storage_map.clear()
 
 
 def _signer(item: Dispatched) -> AccountId:
@@ -229,6 +317,17 @@ def _mismatch(
     what = f"events of {item.call} at {_where(item)}"
     said = [(event.name, event.args) for event in observed]
     return MirrorDivergence(context.number, what, str(predicted), str(said))
+
+
+@contextmanager
+def _confirming(context: BlockContext, event: EventRecord) -> Iterator[None]:
+    """What a pallet would have refused to do, though its event says that it was done."""
+    try:
+        yield
+    except (PalletError, DecodeError) as error:
+        what = f"{event.pallet}.{event.name}, event {event.position}"
+        refusal = type(error).__name__
+        raise MirrorDivergence(context.number, what, refusal, "success") from error
 
 
 def _unexplained(context: BlockContext, event: EventRecord) -> MirrorDivergence:

@@ -5,13 +5,15 @@ have changed: a vote or referendum in the block, or a commitment that has run ou
 spec/program-rules.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ibp_chain.types import AccountId, BlockNumber, Planck, RelayBlockNumber, SpecVersion
 from ledger.locks import Promise, promise
-from ledger.mirrors import Constants
+from ledger.mirrors import Constants, Mirrors
+from ledger.pallets import balances
+from ledger.pallets.conviction_voting import CONVICTION_VOTING_ID
 from ledger.replay import BlockReport
 from ledger.state import State
 
@@ -47,6 +49,15 @@ class PromiseHistory:
         self._spans: list[Span] = []
         self._runs_out: RelayBlockNumber | None = None
         self._spec_version: SpecVersion | None = None
+        self.moved_away = False
+        """Whether governance has left this chain; what it says from then on tells nothing."""
+        self.first_entries: Mapping[bytes, bytes] = {}
+        self.last_entries: Mapping[bytes, bytes] = {}
+        """The account's votes and locks as storage has them, at the first block and the last."""
+
+    @property
+    def first(self) -> Moment | None:
+        return self._spans[0].first if self._spans else None
 
     @property
     def spans(self) -> Sequence[Span]:
@@ -57,6 +68,9 @@ class PromiseHistory:
         """Take note of the block that `report` is of, with `state` as it left it."""
         head = state.head.value
         assert head is not None, "a block was applied"
+        self.moved_away = self.moved_away or state.mirrors.moved_away
+        if self.moved_away:
+            return
         moment = Moment(report.ref.number, report.timestamp_ms)
         last = self._spans[-1] if self._spans else None
         ran_out = self._runs_out is not None and head.now >= self._runs_out
@@ -69,24 +83,27 @@ class PromiseHistory:
             return
         config = state.mirrors.voting_config(constants, head.now)
         found = promise(state.mirrors.conviction_voting, config, self.account, self.required)
+        self.last_entries = dict(account_entries(state.mirrors, self.account))
+        if last is None:
+            self.first_entries = self.last_entries
         self._runs_out = min((c.until for c in found.covers if c.until is not None), default=None)
         if last is not None and last.promise == found:
             self._spans[-1] = replace(last, last=moment)
         else:
             self._spans.append(Span(moment, moment, found))
 
-    def gaps(self, since: datetime) -> tuple[Span, ...]:
-        """Every stretch after `since` in which the promise was not kept; adjoining ones as one.
 
-        The `first` of a gap that began before `since` says when it began.
-        """
-        gaps: list[Span] = []
-        before: Span | None = None
-        for span in self._spans:
-            if not span.promise.kept and span.last.time >= since:
-                if gaps and before is not None and gaps[-1].last == before.last:
-                    gaps[-1] = replace(gaps[-1], last=span.last)
-                else:
-                    gaps.append(span)
-            before = span
-        return tuple(gaps)
+def account_entries(mirrors: Mirrors, account: AccountId) -> Iterator[tuple[bytes, bytes]]:
+    """The raw entries of `account` in `VotingFor` and `ClassLocksFor`, and its governance lock."""
+    voting = mirrors.conviction_voting
+    class_locks = voting.class_locks_for.raw_value(account)
+    if class_locks is not None:
+        yield voting.class_locks_for.raw_key(account), class_locks
+    for class_ in sorted(dict(voting.class_locks_for.get(account))):
+        entry = voting.voting_for.raw_value((account, class_))
+        if entry is not None:
+            yield voting.voting_for.raw_key((account, class_)), entry
+    held = balances.find_lock(mirrors.balances, CONVICTION_VOTING_ID, account)
+    if held is not None:
+        locks = mirrors.balances.locks
+        yield locks.raw_key(account), locks.encode_value((held,))

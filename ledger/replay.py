@@ -21,13 +21,14 @@ from ledger.pallets.payouts import Batch, BatchKey
 from ledger.remark_routing import Accepted, Refused, remark_of, take_batch, take_remark
 from ledger.state import Head, State
 
-_constants = lru_cache(maxsize=16)(Constants.of)
+constants_of = lru_cache(maxsize=16)(Constants.of)
+"""What a runtime fixes, read once."""
 
 Runtimes = Callable[[SpecVersion], Runtime]
 """The runtime of a spec version. Raises `InputError` for one that is not known."""
 
 
-_VOTING = frozenset({"ConvictionVoting", "Referenda"})
+_VOTING = frozenset({"ConvictionVoting", "Referenda", "Democracy"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def apply_block(state: State, block: Block, runtime: Runtime) -> BlockReport:
     events = runtime.decode_events(block.events, pallets=WATCHED_PALLETS, unread=UNREAD_EVENTS)
     context = _context(state, block, runtime)
     fold = _Fold(state, context.number, _timestamp(block, extrinsics))
+    fold.touched_votes = not _VOTING.isdisjoint([event.pallet for event in events])
     for item in attribute(runtime, extrinsics, events):
         match item:
             case Unattributed():
@@ -71,12 +73,11 @@ def apply_block(state: State, block: Block, runtime: Runtime) -> BlockReport:
                 fold.batch(item)
             case Dispatched():
                 state.mirrors.apply(context, item)
-                fold.note(item.call.pallet, *(event.pallet for event in item.events))
+                fold.touched_votes = fold.touched_votes or item.call.pallet in _VOTING
                 fold.remark(item)
                 fold.batch(item)
             case _:
                 state.mirrors.apply(context, item)
-                fold.note(item.pallet)
     state.head.put(Head(block.header.number, block.hash, context.now))
     return BlockReport(
         ref=block.ref,
@@ -105,9 +106,6 @@ class _Fold:
         self._remarks = 0
         self._announced: set[tuple[int | None, tuple[int, ...]]] = set()
         """Where the batches stand whose `payout` remark was accepted."""
-
-    def note(self, *pallets: str) -> None:
-        self.touched_votes = self.touched_votes or not _VOTING.isdisjoint(pallets)
 
     def remark(self, item: Dispatched) -> None:
         raw = remark_of(item.call)
@@ -139,7 +137,9 @@ def _check_follows(state: State, block: Block) -> None:
     if head is None:
         if block.header.number > 1:
             raise InputError(
-                f"a ledger starts with the first block of its chain, not with {block.header.number}"
+                f"a ledger starts with the first block of its chain, not with "
+                f"{block.header.number}; to begin there, add the storage before it: "
+                "ibp archive start, or ibp ledger follow --first"
             )
     elif block.header.parent_hash != head.hash or block.header.number <= head.number:
         raise InputError(
@@ -161,7 +161,7 @@ def _context(state: State, block: Block, runtime: Runtime) -> BlockContext:
             Phase.INITIALIZATION,
             previous=now if head is None else head.now,
         ),
-        constants=_constants(runtime),
+        constants=constants_of(runtime),
     )
 
 

@@ -50,7 +50,8 @@ class StorageMap(Generic[K, V]):
         self.prefix = twox_128(pallet) + twox_128(item)
         self._keys, self._value, self._default = keys, value, default
         self._entries: dict[K, V] = {}
-        self._changed: set[K] = set()
+        self.changed: set[K] = set()
+        """Keys written since `take_changes`."""
 
     def get(self, key: K) -> V:
         """The value, or the default of a `ValueQuery` item. Raises `KeyError` where none is."""
@@ -64,12 +65,17 @@ class StorageMap(Generic[K, V]):
 
     def insert(self, key: K, value: V) -> None:
         self._entries[key] = value
-        self._changed.add(key)
+        self.changed.add(key)
 
     def remove(self, key: K) -> None:
         """Delete the entry; nothing happens where none is."""
         if self._entries.pop(key, None) is not None:
-            self._changed.add(key)
+            self.changed.add(key)
+
+    def clear(self) -> None:
+        """Delete every entry."""
+        self.changed.update(self._entries)
+        self._entries.clear()
 
     def __contains__(self, key: K) -> bool:
         return key in self._entries
@@ -132,10 +138,10 @@ class StorageMap(Generic[K, V]):
 
     def take_changes(self) -> Mapping[K, V | None]:
         """What was written since the last call; None marks a deletion."""
-        if not self._changed:
+        if not self.changed:
             return {}
-        changes = {key: self._entries.get(key) for key in self._changed}
-        self._changed.clear()
+        changes = {key: self._entries.get(key) for key in self.changed}
+        self.changed.clear()
         return changes
 
 

@@ -172,9 +172,21 @@ class Store:
         Raises `InputError` for a block that does not follow the last one, and takes nothing then.
         """
         self._check_link(report)
+        self._take(state, report)
+
+    def begin(self, state: State, report: BlockReport) -> None:
+        """`collect` for the block with whose storage a ledger begins (`ledger.start`).
+
+        Raises `InputError` where there are blocks already.
+        """
+        if self._last is not None:
+            raise InputError(f"{self.name} has blocks already: begin in a new database")
+        self._take(state, report)
+
+    def _take(self, state: State, report: BlockReport) -> None:
         for storage_map in state.maps():
-            changes = storage_map.take_changes()
-            if changes:
+            if storage_map.changed:
+                changes = storage_map.take_changes()
                 entries = self._changes.setdefault(storage_map, {})
                 entries |= {key: (value, report.ref.number) for key, value in changes.items()}
         self._blocks.append(report)

@@ -218,7 +218,7 @@ class OperationRow(LedgerTable, table=True):
 
     __tablename__ = "multisig_operation"
     __table_args__ = (
-        CheckConstraint("(status = 'open') = (closed_by IS NULL)"),
+        CheckConstraint("(status IN ('open', 'migrated')) = (closed_by IS NULL)"),
         CheckConstraint("(closed_by IS NULL) = (closed_block IS NULL)"),
         CheckConstraint("error IS NULL OR status = 'executed'"),
         CheckConstraint("closed_extrinsic IS NULL OR closed_block IS NOT NULL"),

@@ -152,10 +152,10 @@ def _attempt(bundle: Bundle, key: OperationKey, operation: Operation, state: Sta
 
 
 def _outcome(bundle: Bundle, status: Status, closing: Closing | None, state: State) -> Outcome:
+    if status in (Status.CANCELLED, Status.MIGRATED):
+        return Outcome.CANCELLED
     if closing is None:
         return Outcome.PENDING
-    if status is Status.CANCELLED:
-        return Outcome.CANCELLED
     if closing.error is not None:
         return Outcome.FAILED
     for (block, _), batch in state.payouts.batches.items():

@@ -25,6 +25,8 @@ from scripts.public_data import chain_spec
 
 DEFAULT_SPEC = "paseo-2024"
 _START_SECONDS = 60.0
+_LOAD_SECONDS = 600.0
+"""With a snapshot, which grows with the chain."""
 _END_SECONDS = 5.0
 _REPLY_SECONDS = 300.0
 _REPORTED_CHARACTERS = 2_000
@@ -144,7 +146,8 @@ def start_devnet(
         given = [str(part) for pair in options.items() if pair[1] is not None for part in pair]
         command = [str(node), str(SERVER / "main.mjs"), "--lifeline", *given]
         with (Path(folder) / "stderr").open("w+") as stderr, _running(command, stderr) as server:
-            ready = _wait_until_ready(server, stderr)
+            patience = _START_SECONDS if load is None else _LOAD_SECONDS
+            ready = _wait_until_ready(server, stderr, patience)
             url = f"ws://127.0.0.1:{ready['port']}"
             client = RpcClient(url, timeout=_REPLY_SECONDS, attempts=1)
             try:
@@ -183,10 +186,12 @@ def _running(command: list[str], stderr: IO[str]) -> Iterator[subprocess.Popen[s
                 server.kill()
 
 
-def _wait_until_ready(server: subprocess.Popen[str], stderr: IO[str]) -> dict[str, Any]:
+def _wait_until_ready(
+    server: subprocess.Popen[str], stderr: IO[str], seconds: float
+) -> dict[str, Any]:
     """The server's line about itself. Raises `ConfigError` with what it said instead."""
     assert server.stdout is not None
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         if not select.select([server.stdout], [], [], left)[0]:
             break
@@ -198,9 +203,7 @@ def _wait_until_ready(server: subprocess.Popen[str], stderr: IO[str]) -> dict[st
         if not isinstance(ready, dict) or ready.get("ready") is not True:
             raise SourceError(f"the test chain's first words are unexpected: {line.strip()}")
         return ready
-    raise ConfigError(
-        f"the test chain did not start within {_START_SECONDS:g} seconds: {_said(stderr)}"
-    )
+    raise ConfigError(f"the test chain did not start within {seconds:g} seconds: {_said(stderr)}")
 
 
 def _hash(text: Any) -> Hash:

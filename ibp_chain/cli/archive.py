@@ -7,16 +7,19 @@ import typer
 
 from ibp_chain.accounts import ss58_encode
 from ibp_chain.archive import ArchiveSource, verify
+from ibp_chain.archive_format import START
 from ibp_chain.archive_record import record
 from ibp_chain.blocks import Block
 from ibp_chain.cli.opened import NodeUrl
-from ibp_chain.cli.output import JsonOption, console, hex_, print_json, progress, row, table
-from ibp_chain.errors import ArchiveError
+from ibp_chain.cli.output import JsonOption, console, hex_, print_json, progress, row, say, table
+from ibp_chain.errors import ArchiveError, InputError
 from ibp_chain.runtime import Runtime
 from ibp_chain.runtimes import runtimes
 from ibp_chain.scale.values import Call
 from ibp_chain.source import NodeSource
+from ibp_chain.state_excerpt import Excerpt, fetch_excerpt
 from ibp_chain.types import AccountId, BlockNumber
+from ledger.start import prefixes
 
 app = typer.Typer(help="Blocks in files: portable, verifiable, readable by common tools.")
 
@@ -42,13 +45,37 @@ def record_(
     console.print(f"{folder}: blocks {manifest.first} to {manifest.last} of {manifest.chain.name}")
 
 
+@app.command()
+def start(folder: Folder, node: NodeUrl) -> None:
+    """Add the storage that a ledger begins with, where an archive does not begin with block 1.
+
+    It is that after the block before the archive's first, proven against that block's header.
+    """
+    archive = ArchiveSource(folder)
+    if archive.first() == 1:
+        raise InputError(f"{folder} begins with block 1: a ledger needs nothing before it")
+    first = next(archive.blocks(archive.first(), archive.first()))
+    with (
+        NodeSource(node, expected_genesis=archive.genesis_hash) as source,
+        progress("entries", None) as tick,
+    ):
+        header = source.header(first.header.parent_hash)
+        excerpt = fetch_excerpt(source, header, prefixes(), tick)
+    excerpt.write(folder / START)
+    say(
+        f"{folder / START}: {_entries(excerpt):,} entries of storage after block "
+        f"{header.number:,}, proven."
+    )
+
+
 @app.command("verify")
 def verify_(folder: Folder, *, as_json: JsonOption = False) -> None:
     """Check every byte; exit 1 and name block and field where one does not hold."""
     total = ArchiveSource(folder).manifest.blocks
     with progress("verifying", total) as tick:
         result = verify(folder, tick)
-    manifest = result.manifest
+    manifest, start_ = result.manifest, ArchiveSource(folder).start()
+    entries = None if start_ is None else _entries(start_)
     if as_json:
         print_json(
             {
@@ -58,6 +85,7 @@ def verify_(folder: Folder, *, as_json: JsonOption = False) -> None:
                 "head_hash": manifest.head_hash,
                 "blocks": result.blocks,
                 "proven": result.proven,
+                "start_entries": entries,
             }
         )
         return
@@ -69,6 +97,8 @@ def verify_(folder: Folder, *, as_json: JsonOption = False) -> None:
         f"{result.proven} of them prove their events and spec version against the state root"
         + ("." if result.proven == result.blocks else "; the recorder vouches for the others.")
     )
+    if entries is not None:
+        say(f"{entries:,} entries of storage before them are proven, and none is missing.")
 
 
 @app.command()
@@ -123,6 +153,11 @@ def show(
         where = "-" if item["extrinsic"] is None else item["extrinsic"]
         row(events, index, where, item["event"], item["values"])
     console.print(events)
+
+
+def _entries(excerpt: Excerpt) -> int:
+    """How many entries a ledger begins with. Raises `CheckFailed` where one is not proven."""
+    return sum(1 for prefix in prefixes() for _ in excerpt.entries(prefix))
 
 
 def _content(block: Block, runtime: Runtime, prefix: int) -> dict[str, Any]:

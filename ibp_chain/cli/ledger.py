@@ -1,15 +1,14 @@
 """`ibp ledger`: replay or follow a chain, ask what it means, audit it against a node."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ibp_chain.accounts import ss58_decode, ss58_encode
+from ibp_chain.accounts import ss58_encode
 from ibp_chain.archive import ArchiveSource
 from ibp_chain.cli import views
+from ibp_chain.cli.locks import locks, locks_json, member_locks
 from ibp_chain.cli.opened import (
     DEFAULT_DB,
     ArchiveOption,
@@ -20,27 +19,25 @@ from ibp_chain.cli.opened import (
     Opened,
     RulesOption,
     curators_account,
-    locks_and_promise,
     network_of,
     open_ledger,
 )
-from ibp_chain.cli.output import JsonOption, console, hex_, print_json, progress, row, say, table
+from ibp_chain.cli.output import JsonOption, console, hex_, print_json, progress, row, table
 from ibp_chain.errors import CheckFailed, InputError
-from ibp_chain.networks import network_of_spec
 from ibp_chain.runtimes import runtimes
 from ibp_chain.source import NodeSource
+from ibp_chain.state_excerpt import Excerpt, fetch_excerpt
 from ibp_chain.types import AccountId, BlockNumber
 from ledger.audit import audit as compare
 from ledger.indexer import follow as follow_node
 from ledger.indexer import replay_into
-from ledger.locks import AccountLocks, Promise
 from ledger.pallets.scores import day_date
-from ledger.program.rules import LockRules, load_rules
-from ledger.promise_history import PromiseHistory, Span
-from ledger.snapshot import account_snapshot
+from ledger.program.rules import load_rules
+from ledger.start import prefixes
 from ledger.store import Identity, Store
 
 app = typer.Typer(help="What the chain means: members, locks, scores, payouts.")
+app.command()(locks)
 
 
 @app.command()
@@ -59,7 +56,12 @@ def replay(
         end = None if last is None else BlockNumber(last)
         counted = iter(range(1, source.manifest.blocks + 1))
         state = replay_into(
-            store, source, runtime_of, last=end, heard=lambda _: tick(next(counted))
+            store,
+            source,
+            runtime_of,
+            last=end,
+            heard=lambda _: tick(next(counted)),
+            start=source.start(),
         )
         head = store.head()
     if head is None:
@@ -68,7 +70,17 @@ def replay(
 
 
 @app.command()
-def follow(node: NodeUrl, db: DbOption = DEFAULT_DB, curators: CuratorsOption = None) -> None:
+def follow(
+    node: NodeUrl,
+    db: DbOption = DEFAULT_DB,
+    curators: CuratorsOption = None,
+    first: Annotated[
+        int | None,
+        typer.Option(
+            help="Begin a new ledger with this block, and the storage before it, proven.", min=2
+        ),
+    ] = None,
+) -> None:
     """Replay a node's finalised blocks and go on with each new one, until Ctrl-C."""
     with NodeSource(node) as source:
         runtime_of = runtimes(source)
@@ -80,6 +92,7 @@ def follow(node: NodeUrl, db: DbOption = DEFAULT_DB, curators: CuratorsOption = 
                 source,
                 runtime_of,
                 heard=lambda report: console.print(f"block {report.ref.number}"),
+                start=_start_before(source, store, first),
             )
 
 
@@ -95,56 +108,14 @@ def members(
     """Members, what they hold locked at which conviction, and whether they keep their promise."""
     opened = open_ledger(db, archive, at)
     records, law = dict(opened.state.membership.members.items()), load_rules(rules).lock
-    locks = {
-        member: _member_locks(opened, record.account(opened.network.name), law)
+    held = {
+        member: member_locks(opened, record.account(opened.network.name), law)
         for member, record in records.items()
     }
     if as_json:
-        print_json([_member_json(opened, member, records, locks) for member in sorted(records)])
+        print_json([_member_json(opened, member, records, held) for member in sorted(records)])
         return
-    console.print(views.members_table(records, locks, opened.network, opened.timestamp_ms))
-
-
-@app.command()
-def locks(
-    account: Annotated[str, typer.Argument(help="SS58 address.", show_default=False)],
-    db: DbOption = DEFAULT_DB,
-    archive: ArchiveOption = None,
-    at: AtOption = None,
-    rules: RulesOption = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(help="Also list every gap in the promise since then (UTC); needs --archive."),
-    ] = None,
-    node: Annotated[
-        str | None,
-        typer.Option("--node", help="Read a node's storage instead, proven against its header."),
-    ] = None,
-    *,
-    as_json: JsonOption = False,
-) -> None:
-    """Everything that one account has locked in votes, class by class; exit 1 for a gap."""
-    if node is not None:
-        _locks_at_node(node, account, rules, as_json=as_json)
-        return
-    history = None
-    if since is not None and archive is not None:
-        history = _promise_history(archive, account, rules)
-    elif since is not None:
-        raise InputError("--since needs --archive: a database knows its last block only")
-    opened = open_ledger(db, archive, at, None if history is None else history.observe)
-    who = ss58_decode(account, opened.network.ss58_prefix)
-    held, kept = _member_locks(opened, who, load_rules(rules).lock)
-    gaps = () if history is None or since is None else history.gaps(since.replace(tzinfo=UTC))
-    if as_json:
-        print_json(_locks_json(held, kept) | _history_json(history, gaps))
-    else:
-        console.print(views.class_locks_table(held, opened.network, opened.timestamp_ms))
-        console.print(views.promise_line(kept, opened.network))
-        if history is not None:
-            console.print(views.promise_timeline(history.spans, opened.network))
-    if gaps:
-        raise CheckFailed(views.gaps_line(gaps, opened.network))
+    console.print(views.members_table(records, held, opened.network, opened.timestamp_ms))
 
 
 @app.command()
@@ -309,62 +280,17 @@ def audit(node: NodeUrl, db: DbOption = DEFAULT_DB, *, as_json: JsonOption = Fal
 # --- Parts ----------------------------------------------------------------------------
 
 
-def _member_locks(
-    opened: Opened, account: AccountId | None, rules: LockRules
-) -> tuple[AccountLocks, Promise]:
-    head, who = opened.state.head.value, account or AccountId(bytes(32))
-    assert head is not None, "an opened ledger has a block"
-    required = rules.required_planck(opened.network)
-    return locks_and_promise(opened.state.mirrors, opened.constants, head, who, required)
-
-
-def _locks_at_node(url: str, account: str, rules: Path | None, *, as_json: bool) -> None:
-    with NodeSource(url) as node:
-        header = node.header(node.head().hash)
-        runtime = runtimes(node)(node.version_after(header.hash))
-        network = network_of_spec(runtime.spec_name)
-        who = ss58_decode(account, network.ss58_prefix)
-        found = account_snapshot(node, runtime, network, who, header)
-    required = load_rules(rules).lock.required_planck(network)
-    held, kept = locks_and_promise(found.mirrors, found.constants, found.head, who, required)
-    if as_json:
-        print_json(
-            {"block": header.number, "state_root": header.state_root} | _locks_json(held, kept)
-        )
-        return
-    console.print(views.class_locks_table(held, network, found.timestamp_ms))
-    console.print(views.promise_line(kept, network))
-    say(
-        f"Proven against the state root of block {header.number:,}; that the block is final is the "
-        "node's word. Whether a prior lock stems from Locked6x is known to a replay only."
-    )
-
-
-def _promise_history(archive: Path, account: str, rules: Path | None) -> PromiseHistory:
-    source = ArchiveSource(archive)
-    network = network_of(source, runtimes(source))
-    who = ss58_decode(account, network.ss58_prefix)
-    return PromiseHistory(who, load_rules(rules).lock.required_planck(network))
-
-
-def _history_json(history: PromiseHistory | None, gaps: Sequence[Span]) -> dict[str, Any]:
-    if history is None:
-        return {}
-
-    def spans_json(spans: Sequence[Span]) -> list[dict[str, Any]]:
-        return [
-            {
-                "first_block": span.first.block,
-                "first_time": span.first.time.isoformat(),
-                "last_block": span.last.block,
-                "last_time": span.last.time.isoformat(),
-                "covered": str(span.promise.covered),
-                "kept": span.promise.kept,
-            }
-            for span in spans
-        ]
-
-    return {"history": spans_json(history.spans), "gaps": spans_json(gaps)}
+def _start_before(node: NodeSource, store: Store, first: int | None) -> Excerpt | None:
+    """The storage before block `first`, for a ledger that has no blocks yet."""
+    if first is None or store.head() is not None:
+        return None
+    (before,) = node.hashes([first - 1])
+    if before is None:
+        raise InputError(f"{node.client.url} has no block {first - 1} to begin with")
+    header = node.header(before)
+    node.version_after(header.parent_hash)  # so that the metadata of who executed it is known
+    with progress("entries", None) as tick:
+        return fetch_excerpt(node, header, prefixes(), tick)
 
 
 def _member_json(
@@ -378,25 +304,7 @@ def _member_json(
         "region": record.region,
         "status": record.status.name.lower(),
         "account": account and _address(opened, account),
-        **_locks_json(held, kept),
-    }
-
-
-def _locks_json(held: AccountLocks, kept: Promise) -> dict[str, Any]:
-    return {
-        "locked": str(held.actual),
-        "after_unlock": str(held.after_unlock),
-        "required_now": str(held.required_now),
-        "promise": {
-            "required": str(kept.required),
-            "covered": str(kept.covered),
-            "kept": kept.kept,
-            "by_delegation_only": kept.by_delegation_only,
-            "covers": [
-                {"kind": cover.kind.value, "amount": str(cover.amount), "until": cover.until}
-                for cover in kept.covers
-            ],
-        },
+        **locks_json(held, kept),
     }
 
 

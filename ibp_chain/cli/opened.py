@@ -18,7 +18,8 @@ from ibp_chain.source import BlockSource
 from ibp_chain.types import AccountId, BlockNumber, Hash, Planck, SpecVersion
 from ledger.locks import AccountLocks, Promise, account_locks, promise
 from ledger.mirrors import Constants, Mirrors
-from ledger.replay import BlockReport, Runtimes, apply_block
+from ledger.replay import BlockReport, Runtimes, apply_block, constants_of
+from ledger.start import begin
 from ledger.state import Head, State
 from ledger.store import Store
 
@@ -118,13 +119,14 @@ def _from_archive(folder: Path, at: int | None, heard: Heard | None) -> Opened:
     source = ArchiveSource(folder)
     runtime_of, last = runtimes(source), BlockNumber(source.head().number if at is None else at)
     state, block, timestamp_ms = State(network_of(source, runtime_of)), None, 0
+    start = source.start()
+    if start is not None:
+        _hear(heard, state, runtime_of, begin(state, start, runtime_of))
     with progress("replaying", None) as tick:
         for done, block in enumerate(source.blocks(source.first(), last), 1):
-            runtime = runtime_of(block.spec_version)
-            report = apply_block(state, block, runtime)
+            report = apply_block(state, block, runtime_of(block.spec_version))
             timestamp_ms = report.timestamp_ms
-            if heard is not None:
-                heard(state, Constants.of(runtime), report)
+            _hear(heard, state, runtime_of, report)
             tick(done)
     if block is None:
         raise InputError(f"{folder} has no blocks up to {last}")
@@ -135,3 +137,8 @@ def _from_archive(folder: Path, at: int | None, heard: Heard | None) -> Opened:
         source.genesis_hash,
         timestamp_ms,
     )
+
+
+def _hear(heard: Heard | None, state: State, runtime_of: Runtimes, report: BlockReport) -> None:
+    if heard is not None:
+        heard(state, constants_of(runtime_of(report.spec_version)), report)

@@ -9,12 +9,13 @@ from ibp_chain.accounts import ss58_encode
 from ibp_chain.cli.output import hex_, row, table
 from ibp_chain.networks import Network
 from ibp_chain.types import AccountId, BlockNumber, RelayBlockNumber
+from ledger.life import Standing as LifeStanding
+from ledger.life import Stretch
 from ledger.locks import AccountLocks, ClassLock, Cover, CoverKind, Promise
 from ledger.pallets.conviction_voting import Ongoing
 from ledger.pallets.membership import MemberRecord
 from ledger.pallets.payouts import Batch, BatchKey, PaidKey, PaidLine, Violation
 from ledger.pallets.scores import DigestKind, Equivocation, Standing, day_date
-from ledger.promise_history import Span
 from ledger.remark_routing import Refused
 
 
@@ -125,27 +126,40 @@ def promise_line(kept: Promise, network: Network) -> str:
     return f"At Locked6x: {covered} of {required} required: {_kept(kept)}."
 
 
-def promise_timeline(spans: Sequence[Span], network: Network) -> Table:
+def life_table(stretches: Sequence[Stretch], several: bool) -> Table:  # noqa: FBT001
     """When an account's promise was kept, by what, and when it was not."""
     view = table(
         "The promise over time",
-        "from block", "time (UTC)", "to block", "time (UTC)", "at Locked6x", "promise", "by",
+        *(("token", "chain") if several else ()),
+        "from", "to (UTC)", "from block", "to block", "at Locked6x", "promise", "by",
         right=("from block", "to block", "at Locked6x"),
     )  # fmt: skip
-    for span in spans:
-        kept = span.promise
+    for stretch in stretches:
+        where = "-" if stretch.chain is None else stretch.chain.name
         row(
             view,
-            f"{span.first.block:,}",
-            f"{span.first.time:%Y-%m-%d %H:%M}",
-            f"{span.last.block:,}",
-            f"{span.last.time:%Y-%m-%d %H:%M}",
-            network.format(kept.covered),
-            _kept(kept),
-            _covered_by(kept.covers[0]) if kept.covers else "-",
-            style=None if kept.kept else "yellow",
+            *((stretch.symbol, where) if several else ()),
+            f"{stretch.since:%Y-%m-%d %H:%M}",
+            f"{stretch.until:%Y-%m-%d %H:%M}",
+            *_told_by(stretch),
+            style="yellow" if stretch.is_gap else None,
         )
     return view
+
+
+def _told_by(stretch: Stretch) -> tuple[str, ...]:
+    """The blocks, what was at Locked6x, how the promise stood, and by what."""
+    span, chain = stretch.span, stretch.chain
+    if span is None or chain is None:
+        return "-", "-", "-", stretch.standing.value, "-"
+    kept = span.promise
+    return (
+        f"{span.first.block:,}",
+        f"{span.last.block:,}",
+        chain.format(kept.covered),
+        _kept(kept),
+        _covered_by(kept.covers[0]) if kept.covers else "-",
+    )
 
 
 def _covered_by(cover: Cover) -> str:
@@ -153,14 +167,22 @@ def _covered_by(cover: Cover) -> str:
     return f"{cover.kind}{poll}, class {cover.class_}"
 
 
-def gaps_line(gaps: Sequence[Span], network: Network) -> str:
+def gaps_line(gaps: Sequence[Stretch]) -> str:
     """The gaps in a promise, in a sentence."""
     shown = "; ".join(
-        f"blocks {gap.first.block:,} to {gap.last.block:,} ({gap.first.time:%Y-%m-%d %H:%M} to "
-        f"{gap.last.time:%Y-%m-%d %H:%M}) with {network.format(gap.promise.covered)}"
+        f"{gap.symbol} from {gap.since:%Y-%m-%d %H:%M} to {gap.until:%Y-%m-%d %H:%M} UTC "
+        f"({_gap_text(gap)})"
         for gap in gaps
     )
-    return f"the promise of {network.format(gaps[0].promise.required)} was not kept in {shown}"
+    return f"the promise was not kept: {shown}"
+
+
+def _gap_text(gap: Stretch) -> str:
+    if gap.span is None or gap.chain is None:
+        return "no block of it was given" if gap.standing is LifeStanding.UNSEEN else "migrating"
+    span, covered = gap.span, gap.chain.format(gap.span.promise.covered)
+    required = gap.chain.format(span.promise.required)
+    return f"blocks {span.first.block:,} to {span.last.block:,}, {covered} of {required}"
 
 
 def violations_table(

@@ -65,17 +65,27 @@ class Compiler:
         self.metadata, self.layout = metadata, layout
         self._names: dict[str, Any] = {
             "C": _compact, "M": Malformed, "N": int.from_bytes, "BOOL": (False, True),
-            "CHAR": _char, "CALL": Call, "MAX": MAX_DEPTH,
-            "T": Table(self._whole_type), "V": Table(self._variant), "X": Table(self._call),
-            "S": Table(self._skip_type), "K": Table(self._skip_variant),
+            "CHAR": _char, "CALL": Call, "NEW": tuple.__new__, "MAX": MAX_DEPTH,
+            "T": Table(self._whole_type), "X": Table(self._call), "S": Table(self._skip_type),
         }  # fmt: skip
         """What generated code sees: constants, and tables that make what is asked of them."""
+        self.variants = Table(lambda enum: Table(lambda index: self._variant(enum, index)))
+        """By enum and a variant's index: the decoder of a variant, behind its index."""
+        self.skipped_variants = Table(
+            lambda enum: Table(lambda index: self._skip_variant(enum, index))
+        )
+        """The same for what passes over a variant."""
         self.calls = self._call_table()
         """By pallet and call index: the pallet's name and the call's variant."""
 
     def type(self, type_id: md.TypeId) -> Compiled:
         """The decoder of any type."""
         decoder: Compiled = self._names["T"][type_id]
+        return decoder
+
+    def call(self, indices: tuple[int, int]) -> Compiled:
+        """The decoder of one call, its two indices included; at depth 1 where it is outermost."""
+        decoder: Compiled = self._names["X"][indices]
         return decoder
 
     def fields(self, fields: Sequence[md.Field]) -> Compiled:
@@ -92,7 +102,7 @@ class Compiler:
             return size
         code = _Code(self)
         code.skip([field.type for field in fields])
-        code.line("return p")
+        code.line(f"return {code.skipped()}")
         skipper: Skipper = code.function("b, p")
         return skipper
 
@@ -109,8 +119,8 @@ class Compiler:
             code.line(f"return {code.outermost(type_id)}, p")
         return code.function("b, p, z")
 
-    def _variant(self, key: tuple[md.TypeId, int]) -> Any:
-        variant = self._find_variant(key)
+    def _variant(self, enum: md.TypeId, index: int) -> Any:
+        variant = self._find_variant(enum, index)
         code = _Code(self)
         payload = code.fields(variant.fields)
         code.line(f"return ({variant.name!r}, {payload}), p")
@@ -126,28 +136,29 @@ class Compiler:
             for at, field in enumerate(variant.fields)
         ]
         arguments = code.fields(named) if named else "{}"
-        code.line(f"return CALL({pallet!r}, {variant.name!r}, {arguments}, b, s, p), p")
+        # Call(…), without the call through Python that a named tuple costs
+        values = f"({pallet!r}, {variant.name!r}, {arguments}, b, s, p)"
+        code.line(f"return NEW(CALL, {values}), p")
         return code.function("b, p, z")
 
     def _skip_type(self, type_id: md.TypeId) -> Any:
         code = _Code(self)
         code.skip_outermost(type_id)
-        code.line("return p")
+        code.line(f"return {code.skipped()}")
         return code.function("b, p")
 
-    def _skip_variant(self, key: tuple[md.TypeId, int]) -> Any:
-        found = self.skip_fields(self._find_variant(key).fields)
+    def _skip_variant(self, enum: md.TypeId, index: int) -> Any:
+        found = self.skip_fields(self._find_variant(enum, index).fields)
         if isinstance(found, int):
             size = found
             return lambda _, offset: offset + size
         return found
 
-    def _find_variant(self, key: tuple[md.TypeId, int]) -> md.Variant:
-        type_id, index = key
-        for variant in md.variants_of(self.metadata, type_id):
+    def _find_variant(self, enum: md.TypeId, index: int) -> md.Variant:
+        for variant in md.variants_of(self.metadata, enum):
             if variant.index == index:
                 return variant
-        raise KeyError(key)
+        raise KeyError(enum, index)
 
     def _call_table(self) -> dict[tuple[int, int], tuple[str, md.Variant]]:
         return {
@@ -183,6 +194,8 @@ class _Code:
         self._fresh = 0
         self._inside: list[md.TypeId] = []
         self._constants: dict[str, Any] = {}
+        self._ahead = 0
+        """Bytes that are passed over and not yet added to `p`."""
 
     def line(self, text: str) -> None:
         self._lines.append("    " * self._indent + text)
@@ -305,16 +318,17 @@ class _Code:
         return self._unpack([flat])[0]
 
     def _compact(self, bits: int) -> str:
-        value = self.name()
+        value, ahead = self.name(), self._take_ahead()
+        at = [_ahead_of_p(ahead + more) for more in range(3)]
         if bits < 8:
-            self.line(f"{value}, p = C(b, p, {bits})")
+            self.line(f"{value}, p = C(b, {at[0]}, {bits})")
             return value
-        self.line(f"{value} = b[p]")
-        self.line(f"if not {value} & 3: {value} >>= 2; p += 1")
+        self.line(f"{value} = b[{at[0]}]")
+        self.line(f"if not {value} & 3: {value} >>= 2; p = {at[1]}")
         if bits >= 16:  # two bytes are common enough to be worth the room
-            self.line(f"elif {value} & 3 == 1 and b[p + 1]:")
-            self.line(f"    {value} = ({value} | b[p + 1] << 8) >> 2; p += 2")
-        self.line(f"else: {value}, p = C(b, p, {bits})")
+            self.line(f"elif {value} & 3 == 1 and b[{at[1]}]:")
+            self.line(f"    {value} = ({value} | b[{at[1]}] << 8) >> 2; p = {at[2]}")
+        self.line(f"else: {value}, p = C(b, {at[0]}, {bits})")
         return value
 
     def _sequence(self, item: md.TypeId) -> str:
@@ -362,7 +376,8 @@ class _Code:
         value = self.name()
         if not variants:
             self.line("raise M")
-        self.line(f"{value}, p = V[{type_id}, b[p]](b, p + 1, z)")
+        table = self.constant(self.compiler.variants[type_id])
+        self.line(f"{value}, p = {table}[b[p]](b, p + 1, z)")
         return value
 
     def _bits_size(self, type_id: md.TypeId, count: str) -> str:
@@ -433,26 +448,30 @@ class _Code:
         self._skip_inline(type_id)
 
     def skip(self, types: Sequence[md.TypeId]) -> None:
-        """Write what passes over types, runs of fixed size in one step."""
-        fixed = 0
+        """Write what passes over types; what is of fixed size only adds to `_ahead`."""
         for type_id in types:
             size = self.layout.size(type_id)
             if size is not None:
-                fixed += size
-                continue
-            self._advance(fixed)
-            fixed = 0
-            if self._is_enough(type_id):
+                self._ahead += size
+            elif self._is_enough(type_id):
+                self._advance()
                 self.line(f"p = S[{type_id}](b, p)")
             else:
                 self._inside.append(type_id)
                 self._skip_inline(type_id)
                 self._inside.pop()
-        self._advance(fixed)
 
-    def _advance(self, size: int) -> None:
-        if size:
-            self.line(f"p += {size}")
+    def skipped(self) -> str:
+        """The expression of where skipping ends."""
+        return _ahead_of_p(self._take_ahead())
+
+    def _take_ahead(self) -> int:
+        ahead, self._ahead = self._ahead, 0
+        return ahead
+
+    def _advance(self) -> None:
+        if self._ahead:
+            self.line(f"p += {self._take_ahead()}")
 
     def _skip_inline(self, type_id: md.TypeId) -> None:
         found = self.layout.types[type_id]
@@ -461,6 +480,7 @@ class _Code:
                 count = self._compact(32)
                 self.line(f"p += {count}")
             case md.Compact():
+                self._advance()
                 value = self.name()
                 self.line(f"{value} = b[p]")
                 self.line(f"p += ({value} >> 2) + 5 if {value} & 3 == 3 else 1 << ({value} & 3)")
@@ -475,15 +495,18 @@ class _Code:
             case md.BitSequence():
                 self.line(f"p += {self._bits_size(type_id, self._compact(32))}")
             case md.Variants():
+                self._advance()
                 self._skip_enum(type_id)
 
     def _skip_items(self, count: str, item: md.TypeId) -> None:
         size = self.layout.size(item)
         if size is not None:
-            self.line(f"p += {count} * {size}")
+            self.line(f"p += {count} * {size}" if size != 1 else f"p += {count}")
             return
+        self._advance()
         with self.block(f"for _ in range({count}):"):
             self.skip([item])
+            self._advance()
 
     def _skip_enum(self, type_id: md.TypeId) -> None:
         some = self.layout.some_type(type_id)
@@ -492,14 +515,20 @@ class _Code:
                 # a call is read, not skipped: the table of calls is the one way through it
                 self.line(f"p = T[{type_id}](b, p, 0)[1]")
             else:
-                self.line(f"p = K[{type_id}, b[p]](b, p + 1)")
+                table = self.constant(self.compiler.skipped_variants[type_id])
+                self.line(f"p = {table}[b[p]](b, p + 1)")
             return
         self.line("p += 1")
         with self.block("if b[p - 1]:"):
             self.skip([some])
+            self._advance()
 
 
 # --- Expressions ------------------------------------------------------------------------
+
+
+def _ahead_of_p(size: int) -> str:
+    return f"p + {size}" if size else "p"
 
 
 def _tuple(expressions: Sequence[str]) -> str:
@@ -533,7 +562,20 @@ def _flat_primitive(name: md.PrimitiveName) -> _Flat:
 
 
 def _compact(data: bytes, offset: int, bits: int) -> tuple[int, int]:
-    value, end = decode_compact(data, offset)
+    """Refuses a form longer than needed. Bytes that are not there are noticed by the end."""
+    first = data[offset]
+    if first & 3 == 3:
+        start, end = offset + 1, offset + 5 + (first >> 2)
+        value = int.from_bytes(data[start:end], "little")
+        if value < 1 << 30 or not data[end - 1]:
+            raise Malformed
+    elif first & 3 == 2:
+        end = offset + 4
+        value = int.from_bytes(data[offset:end], "little") >> 2
+        if value < 1 << 14:
+            raise Malformed
+    else:
+        value, end = decode_compact(data, offset)
     if value >> bits:
         raise Malformed
     return value, end

@@ -16,10 +16,11 @@ from ibp_chain.scale.values import NOT_READ
 from ibp_chain.types import Hash
 
 _HASH_SIZE = 32
-_HEAD_SIZES = (7, 3, 3)
-"""By phase: the phase, an extrinsic's index where it has one, pallet and event index."""
+_HEAD_SIZE, _INDEX_SIZE = 7, 4
+"""Phase 0, an extrinsic's index, pallet and event index. The other phases have no such index."""
 _INDEX = struct.Struct("<I").unpack_from
 _PHASES = tuple(Phase)
+_LAST_PHASE = len(_PHASES) - 1
 
 
 class EventDecoder:
@@ -42,31 +43,41 @@ class EventDecoder:
             for variant in md.variants_of(metadata, pallet.events)
         }
         self._steps = Table(self._step)
-        """By indices: a size to pass over, a skipper, or what reads the event: (pallet, name,
-        decoder)."""
+        """By indices: how far to the event behind one that has no topics, a skipper up to the
+        topics, or what makes a record: (pallet, name, decoder)."""
 
     def decode(self, raw: bytes) -> tuple[EventRecord, ...]:
         """Raises one of `compiler.FAILURES` for whatever is not exactly events."""
         count, at = decode_compact(raw)
         records: list[EventRecord] = []
-        steps = self._steps
+        steps, new = self._steps, tuple.__new__
         for position in range(count):
-            start = at
-            at += _HEAD_SIZES[raw[at]]
-            step = steps[raw[at - 2] | raw[at - 1] << 8]
+            phase = raw[at]
+            if phase:
+                if phase > _LAST_PHASE:
+                    raise Malformed
+                at -= _INDEX_SIZE  # as if there were an index that is not looked at
+            step = steps[raw[at + 5] | raw[at + 6] << 8]
             kind = step.__class__
             if kind is int:
                 at += step
             elif kind is tuple:
-                record, at = _record(position, raw, start, at, step)
-                records.append(record)
+                pallet, name, decode = step
+                index = None if phase else _INDEX(raw, at + 1)[0]
+                args, at = decode(raw, at + _HEAD_SIZE, 0)
+                topics: tuple[Hash, ...] = ()
+                if raw[at]:
+                    topics, at = _topics(raw, at)
+                else:
+                    at += 1
+                # EventRecord(…), without the call through Python that a named tuple costs
+                values = position, _PHASES[phase], index, pallet, name, args, topics
+                records.append(new(EventRecord, values))
                 continue
             else:
-                at = step(raw, at)
-            if raw[at]:
-                at = _topics(raw, at)[1]
-            else:
-                at += 1
+                at = step(raw, at + _HEAD_SIZE) + 1
+            if raw[at - 1]:
+                at = _topics(raw, at - 1)[1]
         if at != len(raw):
             raise Malformed
         return tuple(records)
@@ -74,27 +85,11 @@ class EventDecoder:
     def _step(self, key: int) -> Any:
         pallet, variant = self._variants[key]
         if self._pallets is not None and pallet not in self._pallets:
-            return self._compiler.skip_fields(variant.fields)
+            skip = self._compiler.skip_fields(variant.fields)
+            return _HEAD_SIZE + skip + 1 if isinstance(skip, int) else skip
         if f"{pallet}.{variant.name}" in self._unread:
             return pallet, variant.name, _passing(self._compiler.skip_fields(variant.fields))
         return pallet, variant.name, self._compiler.fields(variant.fields)
-
-
-def _record(
-    position: int, raw: bytes, start: int, at: int, step: tuple[str, str, Compiled]
-) -> tuple[EventRecord, int]:
-    pallet, name, decode = step
-    phase = raw[start]
-    index = None if phase else _INDEX(raw, start + 1)[0]
-    args, at = decode(raw, at, 0)
-    topics: tuple[Hash, ...] = ()
-    if raw[at]:
-        topics, at = _topics(raw, at)
-    else:
-        at += 1
-    # EventRecord(…), without the call through Python that a named tuple costs
-    values = position, _PHASES[phase], index, pallet, name, args, topics
-    return tuple.__new__(EventRecord, values), at
 
 
 def _passing(skip: int | Skipper) -> Compiled:

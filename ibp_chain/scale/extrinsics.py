@@ -30,8 +30,8 @@ class ExtrinsicDecoder:
         self, metadata: md.Metadata, compiler: Compiler, pallets: frozenset[str] | None
     ) -> None:
         self._format, self._compiler, self._pallets = metadata.extrinsic, compiler, pallets
-        self._passed = Table(self._passing)
-        self._call = compiler.type(metadata.extrinsic.call)
+        self._steps = Table(self._step)
+        """By pallet and call index: what reads the call, or the name of one that is passed over."""
         self._signed: Compiled | None = None
         self._extensions: dict[int, Compiled] = {}
 
@@ -51,23 +51,24 @@ class ExtrinsicDecoder:
             extensions, at = self._extended(raw[at])(raw, at + 1, 0)
         elif version not in BARE:
             raise Malformed
-        passed = self._passed[raw[at], raw[at + 1]]
-        if passed is None:
-            call, at = self._call(raw, at, 0)
+        step = self._steps[raw[at] | raw[at + 1] << 8]
+        # Call(…) and Extrinsic(…), without the call through Python that a named tuple costs
+        if step.__class__ is tuple:
+            pallet, name = step
+            call = tuple.__new__(Call, (pallet, name, NOT_READ, raw, at, len(raw)))
+        else:
+            call, at = step(raw, at, 1)
             if at != len(raw):
                 raise Malformed
-        else:
-            pallet, name = passed
-            call = Call(pallet, name, NOT_READ, raw, at, len(raw))
-        return Extrinsic(raw, signer, extensions, call)
+        return tuple.__new__(Extrinsic, (raw, signer, extensions, call))
 
-    def _passing(self, key: tuple[int, int]) -> tuple[str, str] | None:
-        """The name of a call that is passed over; None for one that is to be read."""
-        pallet, variant = self._compiler.calls[key]
+    def _step(self, key: int) -> Any:
+        indices = key & 0xFF, key >> 8
+        pallet, variant = self._compiler.calls[indices]
         carriers = self._compiler.layout.carriers
         wanted = self._pallets is None or pallet in self._pallets
         if wanted or any(field.type in carriers for field in variant.fields):
-            return None
+            return self._compiler.call(indices)
         return pallet, variant.name
 
     def _head(self) -> Compiled:
@@ -92,9 +93,6 @@ def _no_fields(_raw: bytes, at: int, _depth: int) -> tuple[dict[str, Any], int]:
 
 def signer_of(address: Any) -> AccountId | None:
     """The account of an extrinsic's address; None for addresses that are no plain account id."""
-    match address:
-        case bytes() if len(address) == 32:
-            return AccountId(address)
-        case ("Id", bytes(account)):
-            return AccountId(account)
-    return None
+    if isinstance(address, tuple) and len(address) == 2 and address[0] == "Id":
+        return AccountId(address[1]) if isinstance(address[1], bytes) else None
+    return AccountId(address) if isinstance(address, bytes) and len(address) == 32 else None

@@ -30,7 +30,10 @@ class Input:
         return raw
 
     def u8(self) -> int:
-        return self.take(1)[0]
+        if self.at >= len(self.data):
+            self.take(1)
+        self.at += 1
+        return self.data[self.at - 1]
 
     def u32(self) -> int:
         return int.from_bytes(self.take(4), "little")
@@ -41,8 +44,9 @@ class Input:
 
     def count(self) -> int:
         """The length of a sequence, whose elements take at least a byte each."""
-        count = self.compact()
-        self.ensure_room(count)
+        count, self.at = decode_compact(self.data, self.at)
+        if count > len(self.data) - self.at:
+            self.ensure_room(count)
         return count
 
     def ensure_room(self, count: int) -> None:
@@ -53,7 +57,12 @@ class Input:
 
     def octets(self) -> bytes:
         """`Vec<u8>`."""
-        return self.take(self.count())
+        count, self.at = decode_compact(self.data, self.at)
+        start, end = self.at, self.at + count
+        if end > len(self.data):
+            self.ensure_room(count)
+        self.at = end
+        return self.data[start:end]
 
     def text(self) -> str:
         start = self.at

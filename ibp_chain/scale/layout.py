@@ -92,7 +92,7 @@ class Layout:
     def compact_bits(self, type_id: md.TypeId) -> int:
         """How wide the integer in a compact type is: `Compact<Perbill>` has a struct around it.
 
-        0 for `Compact<()>`, whose only value is zero. Raises `DecodeError` for what is no integer.
+        Raises `DecodeError` for what is no integer.
         """
         match self.types[type_id].definition:
             case md.Primitive("u8" | "u16" | "u32" | "u64" | "u128" | "u256" as name):
@@ -101,8 +101,6 @@ class Layout:
                 return self.compact_bits(field.type)
             case md.Tuple((item,)):
                 return self.compact_bits(item)
-            case md.Composite(()) | md.Tuple(()):
-                return 0
         raise DecodeError(f"type {type_id} is compact and no unsigned integer")
 
     def is_u8(self, type_id: md.TypeId) -> bool:

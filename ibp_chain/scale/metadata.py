@@ -5,7 +5,7 @@ nothing here uses (runtime APIs, deprecations, view functions, documentation) is
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal, TypeAlias, TypeVar, cast
 
@@ -196,7 +196,7 @@ class _Reader:
 
     def metadata(self) -> Metadata:
         numbered = self.each(self.type)
-        types = dict(numbered)
+        types = without_empty_compacts(dict(numbered))
         if len(types) < len(numbered):
             raise DecodeError("two types have the same number", self.source.at)
         pallets = self.each(self.pallet)
@@ -210,13 +210,14 @@ class _Reader:
     # --- parts ---
 
     def each(self, read: Callable[[], T]) -> tuple[T, ...]:
-        return tuple(read() for _ in range(self.source.count()))
+        return tuple([read() for _ in range(self.source.count())])
 
     def option(self, read: Callable[[], T]) -> T | None:
         return read() if self.source.flag() else None
 
     def documentation(self) -> None:
-        self.each(self.source.octets)
+        for _ in range(self.source.count()):
+            self.source.octets()
 
     def deprecation(self) -> None:
         """`ItemDeprecationInfo`, `VariantDeprecationInfo`."""
@@ -459,6 +460,34 @@ def _ensure_keys(metadata: Metadata, pallet: Pallet, entry: StorageEntry) -> Non
         not isinstance(found.definition, Tuple) or len(found.definition.items) != len(entry.hashers)
     ):
         raise DecodeError(f"{where}: {len(entry.hashers)} hashers for another number of keys")
+
+
+def without_empty_compacts(types: Mapping[TypeId, Type]) -> dict[TypeId, Type]:
+    """`Compact<()>` as `()`, which it is: parity-scale-codec writes nothing for it.
+
+    `MultiAddress::Index` is one on most chains.
+    """
+    return {
+        type_id: replace(found, definition=Tuple(()))
+        if isinstance(found.definition, Compact) and _is_empty(found.definition, types)
+        else found
+        for type_id, found in types.items()
+    }
+
+
+def _is_empty(definition: Definition, types: Mapping[TypeId, Type]) -> bool:
+    """Of what is wrapped any number of times; a type that wraps itself is not."""
+    for _ in types:
+        match definition:
+            case Composite(()) | Tuple(()):
+                return True
+            case Compact(inner) | Tuple((inner,)) if inner in types:
+                definition = types[inner].definition
+            case Composite((field,)) if field.type in types:
+                definition = types[field.type].definition
+            case _:
+                return False
+    return False
 
 
 def types_in(found: Type) -> tuple[TypeId, ...]:

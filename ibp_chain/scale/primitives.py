@@ -27,6 +27,16 @@ def decode_compact(data: bytes, offset: int = 0) -> tuple[int, int]:
 
     Refuses encodings longer than needed, as parity-scale-codec does. Raises `DecodeError`.
     """
+    if offset + 1 < len(data):  # the two short modes at once: nearly all there are
+        first = data[offset]
+        if not first & 3:
+            return first >> 2, offset + 1
+        if first & 3 == 1 and data[offset + 1]:
+            return (first | data[offset + 1] << 8) >> 2, offset + 2
+    return _decode_any_compact(data, offset)
+
+
+def _decode_any_compact(data: bytes, offset: int) -> tuple[int, int]:
     if offset >= len(data):
         raise DecodeError("compact integer expected, input ends", offset)
     mode = data[offset] & 3

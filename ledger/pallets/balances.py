@@ -16,6 +16,9 @@ from ledger.storage import Hasher, KeyPart, StorageMap
 LockIdentifier: TypeAlias = bytes
 """8 bytes, such as `b"pyconvot"`."""
 
+GOVERNANCE_LOCKS: frozenset[LockIdentifier] = frozenset({b"pyconvot", b"democrac"})
+"""Whose amounts the mirrors know: the locks of conviction voting and of democracy."""
+
 REASONS_ALL_SINCE = SpecVersion(9420)
 """First runtime whose governance locks hold for fees too (substrate #13914)."""
 

@@ -69,6 +69,16 @@ class Storage:
         return None
 
 
+def info_keys() -> StorageMap[PollIndex, bytes]:
+    """The chain's `ReferendumInfoFor`, for its keys; the values are for `info_of`."""
+    return StorageMap(
+        "Referenda",
+        "ReferendumInfoFor",
+        (KeyPart(Hasher.BLAKE2_128_CONCAT, schema.u32),),
+        schema.octets,
+    )
+
+
 _ENDS = {
     "Confirmed": Status.APPROVED,
     "Rejected": Status.REJECTED,

@@ -8,6 +8,7 @@ time is asserted.
 """
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -62,11 +63,14 @@ def sheets_of(chain: Chain, rounds: int, names: Sequence[str], *, polkadot: bool
         except ConfigError as error:
             notes.append(f"Real Polkadot blocks were not measured: {error}.")
     inputs.append(chain.input)
+    gc.collect()
+    gc.freeze()  # as the peers in Python do with their inputs
     found: list[Sheet] = []
     loaded: list[str] = []
     for given in inputs:
         _tell(given.title)
-        with peers.running(asked, given) as at_work:
+        able = [peer for peer in asked if given is chain.input or not peer.whole_only]
+        with peers.running(able, given) as at_work:
             found.append(sheets.events(given, at_work, rounds))
             if given is chain.input:
                 found.append(sheets.whole_blocks(chain, at_work, rounds))

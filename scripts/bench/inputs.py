@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ibp_chain.archive import ArchiveSource
-from ibp_chain.blocks import Block
+from ibp_chain.blocks import Block, Header
 from ibp_chain.runtime import Runtime
 from ibp_chain.types import BlockNumber, SpecVersion
 from scripts.public_data import scale_data
@@ -26,6 +26,8 @@ class Sample(NamedTuple):
     events: bytes
     extrinsics: tuple[bytes, ...]
     """Empty where only events are known."""
+    header: Header | None = None
+    """None where only events are known."""
 
 
 class Format(NamedTuple):
@@ -141,7 +143,9 @@ def recorded_chain(folder: Path) -> Chain:
     source = ArchiveSource(folder)
     blocks = tuple(source.blocks(source.first()))
     samples = tuple(
-        Sample(block.header.number, block.spec_version, block.events, block.extrinsics)
+        Sample(
+            block.header.number, block.spec_version, block.events, block.extrinsics, block.header
+        )
         for block in blocks
     )
     metadata = {}

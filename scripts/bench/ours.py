@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from ibp_chain.headers import decode_header, first_fault
 from ibp_chain.networks import Network, network_of_spec
 from ibp_chain.runtime import Runtime
 from ibp_chain.runtimes import runtimes
-from ledger.dispatch import READ_PALLETS, WATCHED_PALLETS
+from ledger.dispatch import READ_PALLETS, UNREAD_EVENTS, WATCHED_PALLETS
 from ledger.indexer import replay_into
 from ledger.replay import Runtimes, apply_block
 from ledger.state import State
@@ -25,8 +24,18 @@ from ledger.store import Identity, Store
 from scripts.bench.inputs import Chain, Format, Input
 from scripts.bench.timing import Seconds, best, once, turn
 
-GOVERNANCE = frozenset({"ConvictionVoting", "Referenda"})
 
+class Selected(NamedTuple):
+    """Which events are decoded."""
+
+    pallets: frozenset[str] | None = None
+    unread: frozenset[str] = frozenset()
+
+
+EVERYTHING = Selected()
+WATCHED = Selected(WATCHED_PALLETS, UNREAD_EVENTS)
+"""What the ledger reads."""
+GOVERNANCE = Selected(frozenset({"ConvictionVoting", "Referenda"}))
 
 Work = Callable[[], None]
 """One pass over all of the input."""
@@ -43,13 +52,13 @@ def hashing(given: Input) -> Work:
     return run
 
 
-def events(given: Input, pallets: frozenset[str] | None = None) -> Work:
-    """Decode every event, or those of `pallets` alone."""
+def events(given: Input, selected: Selected = EVERYTHING) -> Work:
+    """Decode every event, or those that are selected."""
     work = [(given.runtimes[sample.spec_version], sample.events) for sample in given.samples]
 
     def run() -> None:
         for runtime, raw in work:
-            runtime.decode_events(raw, pallets=pallets)
+            runtime.decode_events(raw, pallets=selected.pallets, unread=selected.unread)
 
     run()
     return run
@@ -57,7 +66,7 @@ def events(given: Input, pallets: frozenset[str] | None = None) -> Work:
 
 def decoding(chain: Chain) -> Work:
     """Decode events and extrinsics of each block."""
-    return lambda: _decode(chain, None, None)
+    return lambda: _decode(chain, EVERYTHING, None)
 
 
 def verifying_too(chain: Chain) -> Work:
@@ -68,7 +77,7 @@ def verifying_too(chain: Chain) -> Work:
     headers = _headers(chain)
 
     def run() -> None:
-        _decode(chain, None, None)
+        _decode(chain, EVERYTHING, None)
         _verify(chain, headers)
 
     return run
@@ -79,7 +88,7 @@ def verifying_and_choosing(chain: Chain) -> Work:
     headers = _headers(chain)
 
     def run() -> None:
-        _decode(chain, WATCHED_PALLETS, READ_PALLETS)
+        _decode(chain, WATCHED, READ_PALLETS)
         _verify(chain, headers)
 
     return run
@@ -89,18 +98,20 @@ def _headers(chain: Chain) -> list[bytes]:
     return [block.header.encoded for block in chain.blocks]
 
 
-def _decode(chain: Chain, events: frozenset[str] | None, calls: frozenset[str] | None) -> None:
+def _decode(chain: Chain, events: Selected, calls: frozenset[str] | None) -> None:
     of_spec = chain.input.runtimes
     for block in chain.blocks:
         runtime = of_spec[block.spec_version]
-        runtime.decode_events(block.events, pallets=events)
+        runtime.decode_events(block.events, pallets=events.pallets, unread=events.unread)
         for raw in block.extrinsics:
             runtime.decode_extrinsic(raw, pallets=calls)
 
 
 def _verify(chain: Chain, headers: Sequence[bytes]) -> None:
     for block, raw in zip(chain.blocks, headers, strict=True):
-        if first_fault(replace(block, header=decode_header(raw)), None) is not None:
+        header = decode_header(raw)
+        anew = Block(block.hash, header, block.extrinsics, block.events, block.spec_version)
+        if first_fault(anew, None) is not None:
             raise CheckFailed(f"block {block.header.number} does not hold up")
 
 

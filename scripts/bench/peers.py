@@ -1,10 +1,11 @@
 """Other codecs on the same bytes, each in a process of its own, held to our reading before timed.
 
 A peer reads and writes lines of JSON. The first that it is given has `metadata` (V14, hex, by spec
-version), `blocks` (`spec_version`, `events` and `extrinsics` in hex) and for Python `package` and
-`fast`; it answers with `version`, `loaded` (CPU seconds for all metadata) and `seen` (names of
-events and calls by block). Each further line is `"events"` or `"whole"`, which is events and
-extrinsics: the answer has CPU and wall seconds of each pass of one window.
+version), `blocks` (`spec_version`, `events` and `extrinsics` in hex, and `hash` and `header` as a
+node gives them, or null) and for Python `package` and `fast`; it answers with `version`, `loaded`
+(CPU seconds for all metadata) and `seen` (names of events and calls by block). Each further line is
+`"events"` or `"whole"`, which is events and extrinsics: the answer has CPU and wall seconds of each
+pass of one window.
 """
 
 import json
@@ -17,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
+from ibp_chain.blocks import Header
 from ibp_chain.errors import CheckFailed, ConfigError
+from ibp_chain.node import to_hex
 from scripts.bench.inputs import V14, Input, Sample
 from scripts.bench.timing import Seconds, best
 from scripts.devnet_node import SERVER, find_node, install_packages
@@ -37,15 +40,21 @@ class Peer:
     package: str = ""
     fast: bool = False
     """Takes cyscale's compiled value decoders."""
+    whole_only: bool = False
+    """Reads whole blocks by their hash, as from a node, and only where their headers are known."""
 
 
-NAMES = ("scalecodec", "cyscale", "cyscale, value decoders", "@polkadot/api")
+NAMES = ("substrate-interface", "scalecodec", "cyscale", "cyscale, value decoders", "@polkadot/api")
 
 
 def available() -> tuple[list[Peer], list[str]]:
     """Those of `NAMES` that are on this machine, and why others are not."""
     python_peer = str(_HERE / "python_peer.py")
-    peers = [Peer("scalecodec", (sys.executable, python_peer), "scalecodec")]
+    interface = sys.executable, "-m", "scripts.bench.interface_peer"
+    peers = [
+        Peer("substrate-interface", interface, whole_only=True),
+        Peer("scalecodec", (sys.executable, python_peer), "scalecodec"),
+    ]
     missing = []
     python = ENVIRONMENT / "bin" / "python"
     if (ENVIRONMENT / ".installed").exists():
@@ -79,7 +88,8 @@ class Running:
     """A peer at work on one input. Raises `CheckFailed` where it ends, or says other things."""
 
     def __init__(self, peer: Peer, given: Input, process: Process, errors: IO[str]) -> None:
-        self.name, self._process, self._errors = peer.name, process, errors
+        self.name, self.whole_only = peer.name, peer.whole_only
+        self._process, self._errors = process, errors
         answer = self._ask(_job(peer, given))
         same(peer.name, given, answer["seen"])
         self.title = f"{peer.name} ({answer['version']})"
@@ -166,8 +176,21 @@ def same(name: str, given: Input, seen: dict[str, Sequence[Sequence[str]]]) -> N
 
 
 def _as_json(sample: Sample) -> dict[str, Any]:
+    header = sample.header
     return {
+        "hash": None if header is None else to_hex(header.hash),
+        "header": None if header is None else _header_as_json(header),
         "spec_version": sample.spec_version,
         "events": sample.events.hex(),
         "extrinsics": [raw.hex() for raw in sample.extrinsics],
+    }
+
+
+def _header_as_json(header: Header) -> dict[str, Any]:
+    return {
+        "parentHash": to_hex(header.parent_hash),
+        "number": hex(header.number),
+        "stateRoot": to_hex(header.state_root),
+        "extrinsicsRoot": to_hex(header.extrinsics_root),
+        "digest": {"logs": [to_hex(item) for item in header.digest]},
     }

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ibp_chain.errors import CheckFailed, ConfigError
-from scripts.bench import ours, peers, timing
+from ledger.dispatch import READ_PALLETS, UNREAD_EVENTS, WATCHED_PALLETS
+from scripts.bench import ours, peers, sheets, timing
 from scripts.bench.__main__ import main
 from scripts.bench.inputs import Chain, Input, real_blocks, recorded_chain
 from scripts.bench.report import Made, Sheet, markdown, number, write
@@ -100,6 +101,38 @@ def test_scalecodec_is_timed_for_the_same_events_and_calls() -> None:
         assert min(at_work.events()) > 0
         assert min(at_work.whole()) > 0
     assert re.fullmatch(r"scalecodec \(\d+\.\d+\.\d+\)", at_work.title)
+
+
+def test_substrate_interface_reads_blocks_as_its_users_do_and_only_whole_ones() -> None:
+    given = chain().input
+    few = replace(given, samples=given.samples[:8])
+    (peer,) = [peer for peer in peers.available()[0] if peer.name == "substrate-interface"]
+    with peers.running([peer], few) as (at_work,):
+        assert min(at_work.whole()) > 0
+        assert at_work.loaded > 0
+        assert at_work.title not in [row[0] for row in sheets.events(few, [at_work], 1).rows]
+    assert re.fullmatch(r"substrate-interface \(\d+\.\d+\.\d+\)", at_work.title)
+
+
+def test_what_the_ledger_reads_is_measured_as_the_ledger_reads_it() -> None:
+    read: list[object] = []
+
+    class Runtime:
+        def decode_events(self, _: bytes, **given: object) -> None:
+            read.append(given)
+
+        def decode_extrinsic(self, _: bytes, **given: object) -> None:
+            read.append(given)
+
+    runtime: object = Runtime()
+    first = chain().blocks[0]
+    input_ = replace(chain().input)
+    input_.__dict__["runtimes"] = {first.spec_version: runtime}
+    ours.verifying_and_choosing(replace(chain(), blocks=(first,), input=input_))()
+    assert read == [
+        {"pallets": WATCHED_PALLETS, "unread": UNREAD_EVENTS},
+        *({"pallets": READ_PALLETS} for _ in first.extrinsics),
+    ]
 
 
 def test_a_peer_that_names_another_event_is_found_out() -> None:

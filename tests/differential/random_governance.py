@@ -72,6 +72,10 @@ class Dice:
         derived = [derivative_account(keys[0], index) for index in DERIVATIVES]
         return [*keys, *derived, *(self.multisig(*group) for group in self.groups)]
 
+    def somebody(self) -> AccountId:
+        """For whom root dispatches."""
+        return self.random.choice(self.accounts)
+
     @property
     def proxies(self) -> dict[AccountId, set[AccountId]]:
         """Who is to be a proxy of whom."""
@@ -180,6 +184,10 @@ class Dice:
 
     # --- signed wrappers ---
 
+    def leaf(self, who: AccountId) -> Call:
+        """What is inside the wrappers, by `who`."""
+        return self.voting(who)
+
     def extrinsic(self, rooted_percent: int) -> tuple[Signer, Call]:
         """A random extrinsic: as often as told one that gets to root in the end."""
         if self.operations and self.chance(20):
@@ -214,7 +222,7 @@ class Dice:
         if who == self.sudo and self.chance(30):
             return self.call("Sudo", "sudo", call=self.rooted())
         if depth == 3 or self.chance(45):
-            return self.voting(who)
+            return self.leaf(who)
         wrappers: list[Callable[[AccountId, int], Call]] = [
             self._batch, self._batch, self._proxy, self._derivative, self._threshold_1,
             self._multi, self._multi,
@@ -327,7 +335,7 @@ class Dice:
         name = "dispatch_as"
         if self.chance(30) and self.runtime.has_call("Utility", "dispatch_as_fallible"):
             name = "dispatch_as_fallible"
-        who = self.random.choice(self.accounts)
+        who = self.somebody()
         return self.call(
-            "Utility", name, as_origin=("system", ("Signed", who)), call=self.voting(who)
+            "Utility", name, as_origin=("system", ("Signed", who)), call=self.leaf(who)
         )

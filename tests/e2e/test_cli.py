@@ -82,6 +82,29 @@ def test_a_lock_is_read_as_of_an_earlier_block() -> None:
     assert {m["locked"] for m in json.loads(early.stdout)} == {"0"}
 
 
+def test_a_member_is_told_every_gap_in_its_promise(database: str) -> None:
+    members = json.loads(ibp("ledger", "members", "--db", database, "--json").stdout)
+    address = {member["member"]: member["account"] for member in members}
+    looking = ("--archive", ARCHIVE, "--since", "2026-01-29")
+    kept = ibp("ledger", "locks", address["stake-plus"], *looking, "--json")
+    assert kept.returncode == 0
+    told = json.loads(kept.stdout)
+    assert told["gaps"] == []
+    assert {stretch["chain"] for stretch in told["history"]} == {"paseo"}
+    short = ibp("ledger", "locks", address["dwellir"], *looking)
+    assert "The promise over time" in short.stdout
+    assert_one_clear_line(short, 1, "the promise was not kept: PAS from 2026-01-29")
+
+
+def test_two_chains_are_two_archives_of_different_times(database: str) -> None:
+    members = json.loads(ibp("ledger", "members", "--db", database, "--json").stdout)
+    twice = ("--archive", ARCHIVE, "--archive", ARCHIVE)
+    done = ibp("ledger", "locks", members[0]["account"], *twice)
+    assert_one_clear_line(done, 2, "paseo end at", "begin before")
+    done = ibp("ledger", "locks", members[0]["account"], *twice, "--at", 15)
+    assert_one_clear_line(done, 2, "--at is a block of one chain")
+
+
 @pytest.mark.parametrize("command", ["scores", "payouts", "rejections"])
 def test_every_reading_command_speaks_json(database: str, command: str) -> None:
     assert json.loads(ibp("ledger", command, "--db", database, "--json").stdout)

@@ -13,10 +13,13 @@ import pytest
 
 from ibp_chain.accounts import ss58_encode
 from ibp_chain.archive import ArchiveSource, verify
+from ibp_chain.archive_format import START
 from ibp_chain.archive_record import record
+from ibp_chain.blocks import BlockRef
 from ibp_chain.errors import CheckFailed
 from ibp_chain.runtimes import runtimes
 from ibp_chain.source import NodeSource
+from ibp_chain.state_excerpt import fetch_excerpt
 from ibp_chain.types import Hash
 from ledger.audit import audit
 from ledger.indexer import follow, replay_into
@@ -24,6 +27,7 @@ from ledger.locks import account_locks
 from ledger.mirrors import Constants
 from ledger.replay import apply_block
 from ledger.snapshot import account_snapshot
+from ledger.start import prefixes
 from ledger.state import State
 from ledger.store import Identity, Store
 from multisig.bundle import read_bundle
@@ -218,6 +222,55 @@ def test_the_audit_finds_no_difference(played: Played, tmp_path: Path) -> None:
     assert result.agrees, [str(difference) for difference in result.differences]
     assert result.compared["ConvictionVoting.VotingFor"] > 0
     assert result.compared["Balances.Locks"] > 0
+
+
+def test_a_ledger_may_begin_with_proven_storage_in_the_middle(
+    played: Played, tmp_path: Path
+) -> None:
+    with NodeSource(played.devnet.url) as node:
+        whole, known = State(NETWORK, played.cast.multisig), runtimes(node)
+        for block in node.blocks(node.first()):
+            apply_block(whole, block, known(block.spec_version))
+        heights = [block.header.number for block in node.blocks(node.first())]
+    first, later, db = heights[len(heights) // 2], tmp_path / "later", f"sqlite:///{tmp_path}/db"
+    at_node = ("--node", played.devnet.url)
+    assert_done(ibp("archive", "record", later, *at_node, "--first", first))
+    replaying = ("ledger", "replay", later, "--db", db)
+    assert_one_clear_line(ibp(*replaying), 2, "starts with the first block", "ibp archive start")
+
+    assert "proven" in assert_done(ibp("archive", "start", later, *at_node))
+    assert "none is missing" in assert_done(ibp("archive", "verify", later))
+    assert_done(ibp(*replaying))
+    assert "No difference." in assert_done(ibp("ledger", "audit", "--db", db, *at_node))
+    with Store(db) as store:
+        begun = store.load_state()
+    for ours, theirs in zip(
+        begun.mirrors.mirrored_maps(), whole.mirrors.mirrored_maps(), strict=True
+    ):
+        assert dict(ours.raw_items()) == dict(theirs.raw_items())
+    # what only blocks told, before: a ledger that began later cannot know it
+    assert len(whole.membership.members) > len(begun.membership.members) == 0
+
+    other = tmp_path / "other"
+    assert_done(ibp("archive", "record", other, *at_node, "--first", heights[-3]))
+    (other / START).write_bytes((later / START).read_bytes())
+    assert_one_clear_line(ibp("archive", "verify", other), 1, "parent_hash", START)
+    (later / START).write_bytes((later / START).read_bytes()[:-1])
+    assert_one_clear_line(ibp(*replaying), 2, START, "damaged")
+
+
+def test_following_may_begin_with_proven_storage(played: Played, tmp_path: Path) -> None:
+    with NodeSource(played.devnet.url) as node:
+        last = list(node.blocks(node.first()))[-20:]
+        known, header = runtimes(node), node.header(last[0].header.parent_hash)
+        identity = Identity(NETWORK.name, node.genesis_hash)
+        with Store(f"sqlite:///{tmp_path / 'ledger.db'}", identity) as store:
+            start = fetch_excerpt(node, header, prefixes())
+            at_head = BlockRef(last[-1].header.number, last[-1].hash)
+            follow(store, node, known, stop=lambda: store.head() == at_head, start=start)
+            state = store.load_state()
+        assert audit(state, node, known, at_head).agrees
+        assert state.mirrors.conviction_voting.voting_for
 
 
 def test_the_story_is_in_the_ledger(played: Played) -> None:

@@ -15,6 +15,7 @@ from ibp_chain.scale.decoder import Decoders
 from ibp_chain.scale.events import EventDecoder
 from ibp_chain.scale.extrinsics import ExtrinsicDecoder
 from ibp_chain.scale.layout import Layout
+from ibp_chain.scale.metadata import variants_of
 from ibp_chain.scale.primitives import encode_compact
 from ibp_chain.scale.values import NOT_READ
 from tests.support import recording
@@ -82,6 +83,24 @@ def test_events_whose_name_is_enough_keep_their_place_and_topics() -> None:
             unread = event.name == "ExtrinsicSuccess"
             assert named == (event._replace(args=NOT_READ) if unread else event)
             assert (named.args is NOT_READ) == unread
+
+
+@pytest.mark.parametrize("topics", [0, 1, 70])
+@pytest.mark.parametrize("phase", [b"\0" + (300).to_bytes(4, "little"), b"\1", b"\2", b"\3"])
+def test_the_shortest_events_in_every_phase_read_or_passed_over(phase: bytes, topics: int) -> None:
+    utility = METADATA.pallets["Utility"]
+    (item,) = [v for v in variants_of(METADATA, utility.events) if v.name == "ItemCompleted"]
+    event = bytes((utility.index, item.index)) + encode_compact(topics) + bytes(32 * topics)
+    raw = b"\x0c" + 3 * (phase + event)
+    agree_on_events(raw)
+    none = EventDecoder(METADATA, COMPILER, frozenset())
+    if phase == b"\3":
+        for decoder in (EVERY, none):
+            with pytest.raises(FAILURES):
+                decoder.decode(raw)
+        return
+    assert [record.name for record in EVERY.decode(raw)] == ["ItemCompleted"] * 3
+    assert none.decode(raw) == ()
 
 
 def test_every_cut_of_a_block() -> None:

@@ -69,7 +69,7 @@ class Registry:
         account, signature = self.id("Address"), self.id("[u8; 64]")
         return md.Metadata(
             version,
-            dict(self.types),
+            md.without_empty_compacts(self.types),
             {
                 "Utility": md.Pallet("Utility", 3, "Utility", {}, calls, None, None, {}),
                 "Odd": md.Pallet("Odd", 9, "Odd", storage, None, events, None, {}),

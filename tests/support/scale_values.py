@@ -230,7 +230,7 @@ def shape_of(layout: Layout, type_id: md.TypeId) -> str:
         case md.Primitive(name):
             return name
         case md.Compact(inner) if not isinstance(layout.types[inner].definition, md.Primitive):
-            return "compact in a struct" if layout.compact_bits(inner) else "compact 0"
+            return "compact in a struct"
         case md.Compact(inner):
             return f"compact {layout.compact_bits(inner)}"
         case md.BitSequence():

@@ -22,6 +22,7 @@ from ledger.pallets.multisig.pallet import (
     as_multi,
     as_multi_threshold_1,
     cancel_as_multi,
+    close_all,
     poke_deposit,
 )
 from ledger.pallets.multisig.types import (
@@ -78,6 +79,7 @@ __all__ = [
     "as_multi",
     "as_multi_threshold_1",
     "cancel_as_multi",
+    "close_all",
     "confirmed",
     "dispatch",
     "poke_deposit",

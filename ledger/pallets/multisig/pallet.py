@@ -226,6 +226,17 @@ def poke_deposit(  # call_index 4
     return DepositPoked(who, call_hash, known.deposit, deposit)
 
 
+# --- Not of the pallet ------------------------------------------------------------------
+
+
+def close_all(storage: Storage) -> None:
+    """What the Asset Hub Migration does on the relay chain: nothing stays open (D.4)."""
+    for key, operation in list(storage.operations.items()):
+        if operation.status is Status.OPEN:
+            storage.operations.insert(key, operation._replace(status=Status.MIGRATED))
+    storage.multisigs.clear()
+
+
 # --- Internals ------------------------------------------------------------------------
 
 

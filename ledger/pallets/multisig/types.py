@@ -49,6 +49,8 @@ class Status(IntEnum):
     OPEN = 0
     EXECUTED = 1
     CANCELLED = 2
+    MIGRATED = 3
+    """The Asset Hub Migration released the deposit and forgot the approvals."""
 
 
 class Closing(NamedTuple):

@@ -171,6 +171,22 @@ def test_any_changed_byte_of_the_manifest_is_found(archive: Path) -> None:
             verify(archive)
 
 
+def test_a_manifest_is_written_as_json_writes_it_sorted_and_indented(tmp_path: Path) -> None:
+    name = 'a "spans": [] \u00e9 name'
+    writer = ArchiveWriter(
+        tmp_path, ChainInfo(name, 42, "PAS", 10), GENESIS.hash, lambda _: [METADATA, METADATA_V14]
+    )
+    for blocks in (BLOCKS[:1], BLOCKS[1:]):
+        for block in blocks:
+            writer.append(Recorded(block, None))
+        writer.flush()
+    raw = (tmp_path / MANIFEST).read_text()
+    value = json.loads(raw)
+    assert [len(file["spans"]) for file in value["files"]] == [1, 4]
+    assert raw == json.dumps(value, indent=1, sort_keys=True) + "\n"
+    assert ArchiveSource(tmp_path).chain().name == name
+
+
 def _resealed(archive: Path, change: Any) -> None:
     """Change the manifest and mend its checksum: an attack, not an accident."""
     value = json.loads((archive / MANIFEST).read_bytes())

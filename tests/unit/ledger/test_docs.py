@@ -25,7 +25,8 @@ from ibp_chain.types import (
     TrackId,
 )
 from ledger.pallets import conviction_voting as cv
-from ledger.pallets import multisig
+from ledger.pallets import democracy, multisig
+from ledger.pallets.migration import Window
 from ledger.pallets.payouts import Violation, ViolationCode
 from ledger.pallets.referenda import Poll, Status
 from ledger.pallets.rejections import RejectionCode
@@ -230,8 +231,11 @@ def with_what_the_story_lacks(state: State) -> State:
     )
     ended = Poll(TrackId(33), Status.APPROVED, RelayBlockNumber(9))
     state.mirrors.referenda.polls.insert(PollIndex(5), ended)
+    finished = democracy.Finished(approved=True, end=RelayBlockNumber(9))
+    state.mirrors.democracy.referenda.insert(PollIndex(5), finished)
     lock = cv.PriorLock(RelayBlockNumber(97), Planck(10))
     state.mirrors.conviction_voting.maximum_priors.insert((MULTISIG, TrackId(33)), (lock, lock))
+    state.mirrors.migration.window.put(Window(block, BlockNumber(4)))
     at = multisig.Position(block, extrinsic)
     state.mirrors.multisig.operations.insert(
         (MULTISIG, Hash(b"c" * 32), block, extrinsic, 0),
