@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ibp_chain.cli.output import console, say
 from ibp_chain.errors import ConfigError, IbpError
-from scripts.bench import peers, sheets
+from scripts.bench import crowd, peers, sheets
 from scripts.bench.inputs import Chain, Input, real_blocks, recorded_chain
 from scripts.bench.report import Made, Sheet, machine, markdown, terminal, write
 from scripts.bench.timing import stay_on_one_core
@@ -78,6 +78,7 @@ def sheets_of(chain: Chain, rounds: int, names: Sequence[str], *, polkadot: bool
     _tell("Metadata, ledger, memory")
     found.append(_noted(sheets.metadata(inputs, rounds), loaded if asked else []))
     found.append(sheets.ledger(chain, rounds))
+    found.append(crowd.sheet(chain, rounds))
     found.append(sheets.memory(chain))
     return [_noted(found[0], notes), *found[1:]]
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import cycle
 
-from ibp_chain.networks import Network
+from ibp_chain.networks import Network, network_of_spec
 from ibp_chain.runtime import Runtime
 from ibp_chain.types import AccountId, BlockNumber, Planck, PollIndex, RelayBlockNumber, TrackId
 from ledger.mirrors import BlockContext, Constants
@@ -11,6 +11,7 @@ from ledger.origins import Dispatched, Origin, OriginKind
 from ledger.pallets import conviction_voting as cv
 from ledger.pallets.referenda import Poll, Status
 from ledger.state import State
+from scripts.bench.inputs import Chain
 from scripts.bench.report import Sheet, number
 from scripts.bench.timing import in_turns, turn
 
@@ -25,8 +26,10 @@ _WHAT_IS_TIMED = (
 _NOW = RelayBlockNumber(1_000)
 
 
-def sheet(network: Network, runtime: Runtime, rounds: int) -> Sheet:
+def sheet(chain: Chain, rounds: int) -> Sheet:
     """Votes cast, and what they changed taken for the database, by the size of the state."""
+    runtime = max(chain.input.runtimes.values(), key=lambda runtime: runtime.spec_version)
+    network = network_of_spec(runtime.spec_name)
     contestants = {
         crowd: turn(_voting(network, runtime, accounts=crowd[0], votes=crowd[1]))
         for crowd in CROWDS

@@ -57,7 +57,7 @@ def test_one_round_over_the_bundled_recording_reports_every_figure(tmp_path: Pat
     assert re.search(r"\| CPU \| \S+", document)
     assert re.search(r"\| Node \| \d+\.\d+", document)
     found = tables(document)
-    events, whole, metadata, ledger, memory = found.values()
+    events, whole, metadata, ledger, crowd, memory = found.values()
     assert [row[0].split(" (")[0] for row in events[1:]] == [
         "ours, full",
         "ours, what the ledger reads",
@@ -68,6 +68,12 @@ def test_one_round_over_the_bundled_recording_reports_every_figure(tmp_path: Pat
     assert [row[0].split(" (")[0] for row in whole[4:]] == ["@polkadot/api"]
     assert [row[0] for row in metadata[1:]] == ["paseo 1001002, V14", "paseo 1001002, V15"]
     assert len(ledger) == 5
+    assert [row[:2] for row in crowd[1:]] == [
+        ["1", "1"],
+        ["1,000", "1"],
+        ["1", "100"],
+        ["1,000", "100"],
+    ]
     assert [row[0] for row in memory[1:]] == ["13", "52"]
     for table in found.values():
         assert all(len(row) == len(table[0]) for row in table)
