@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-real test-fast check format bench bench-setup fuzz lock clean
+.PHONY: demo test test-real test-fast check format bench bench-setup bench-probes fuzz campaign lock clean
 
 demo: .venv/.installed
 	$(BIN)/ibp demo
@@ -34,9 +34,16 @@ bench: .venv/.installed       # prints, and rewrites docs/benchmarks.md
 bench-setup: .venv/.installed # cyscale, in var/bench; without it the report says so
 	$(BIN)/python -m scripts.bench.setup
 
+bench-probes: .venv/.installed # endpoints a second by one process, against local servers with TLS
+	$(BIN)/python -m scripts.bench_probes $(BENCH)
+
 SECONDS ?= 600
 fuzz: .venv/.installed        # needs IBP_SCALE_DATA, as test-real does; SEED=… for the same cases again
 	$(BIN)/python -m scripts.fuzz_scale --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+COURSES ?= 20
+campaign: .venv/.installed    # random governance beside both real runtimes; SEED=… for the same again
+	IBP_MIRROR_COURSES=$(COURSES) IBP_MIRROR_SEED=$(or $(SEED),2026) $(PYTEST) tests/differential -k live
 
 lock:                         # after a change of dependencies in pyproject.toml
 	$(BIN)/pip install --quiet uv

@@ -8,7 +8,7 @@ are, so that a mirror can still see them.
 Rule: spec/pallets.md 0.2, F.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from ibp_chain.blocks import EventRecord, Extrinsic, Phase
@@ -25,7 +25,7 @@ from ledger.dispatch_tree import (
     Succeeded,
     Unreadable,
 )
-from ledger.dispatch_values import field, field_values, signed
+from ledger.dispatch_values import dispatch_error, field, field_values, signed
 from ledger.dispatch_wrappers import XCM_PALLETS, is_plain, rule_of
 from ledger.origins import Dispatched, Failed, Origin, OriginKind, Unattributed
 
@@ -41,6 +41,7 @@ WATCHED_PALLETS = frozenset(
         "ConvictionVoting",
         "Democracy",
         "Referenda",
+        "Preimage",
         "Treasury",
         "Bounties",
         "ChildBounties",
@@ -62,11 +63,19 @@ read anyway."""
 Item: TypeAlias = Dispatched | Failed | Unattributed | EventRecord
 
 
+Tasks: TypeAlias = Callable[[EventRecord], tuple[Origin, Call] | None]
+"""As whom and what the task of a `Scheduler.Dispatched` event called; None where unknown."""
+
+
 def attribute(
-    runtime: Runtime, extrinsics: Sequence[Extrinsic], events: Sequence[EventRecord]
+    runtime: Runtime,
+    extrinsics: Sequence[Extrinsic],
+    events: Sequence[EventRecord],
+    tasks: Tasks = lambda _: None,
 ) -> Iterator[Item]:
     """What happened, in block order: hooks, extrinsics, hooks.
 
+    `tasks` is asked when everything before has been delivered, and may have learnt from it.
     `events` are the block's, in order; at least those of `WATCHED_PALLETS`. Where fee events are
     among them, they are left out, except that a plain call keeps deposits which cannot be told from
     its own.
@@ -78,31 +87,60 @@ def attribute(
         if event.extrinsic_index is not None:
             own[event.extrinsic_index].append(event)
 
-    yield from _hooks(before)
+    yield from _hooks(runtime, before, tasks)
     for index, extrinsic in enumerate(extrinsics):
         yield from _extrinsic(runtime, index, extrinsic, own[index])
-    yield from _hooks(after)
+    yield from _hooks(runtime, after, tasks)
 
 
 # --- Hooks ----------------------------------------------------------------------
 
 
-def _hooks(events: Sequence[EventRecord]) -> Iterator[Item]:
-    """Everything as it is. Where a task or message touched a mirrored pallet, by a call that
-    blocks do not show, that is reported behind its last event, with the first touching event in
-    the call's place.
+def _hooks(runtime: Runtime, events: Sequence[EventRecord], tasks: Tasks) -> Iterator[Item]:
+    """The calls of tasks that are known, with their events; all other events as they are.
+
+    Where an unknown task or a message touched a mirrored pallet, that is reported behind its last
+    event, with the first touching event in the call's place.
     """
-    touched: EventRecord | None = None
+    waiting: list[EventRecord] = []
     for event in events:
-        yield event
+        if (event.pallet, event.name) != ("Scheduler", "Dispatched"):
+            waiting.append(event)
+            continue
+        known = tasks(event)
+        if known is None:
+            yield from waiting
+            yield event
+            reason = f"scheduled task {field(event, 'task', 0)} ran a call that the block lacks"
+            yield from _touched(waiting, reason)
+        else:
+            yield from _task(runtime, known, waiting, event)
+            yield event
+        waiting = []
+    yield from waiting
+    yield from _touched(waiting, "a hook or message ran a call that the block lacks")
+
+
+def _task(
+    runtime: Runtime,
+    known: tuple[Origin, Call],
+    events: Sequence[EventRecord],
+    dispatched: EventRecord,
+) -> Iterator[Item]:
+    origin, call = known
+    error = dispatch_error(dispatched)
+    if error is None:
+        yield from _successful(runtime, None, Node(call, origin), events)
+    else:
+        yield from events
+        yield Failed(origin, call, runtime.error_name(error), None, ())
+
+
+def _touched(events: Sequence[EventRecord], reason: str) -> Iterator[Item]:
+    for event in events:
         if event.pallet in OWN_EVENTS_ONLY:
-            touched = touched or event
-        elif touched and (event.pallet, event.name) == ("Scheduler", "Dispatched"):
-            task = field(event, "task", 0)
-            yield _unnamed(touched, f"scheduled task {task} ran a call that the block lacks")
-            touched = None
-    if touched:
-        yield _unnamed(touched, "a hook or message ran a call that the block lacks")
+            yield _unnamed(event, reason)
+            return
 
 
 def _unnamed(event: EventRecord, reason: str) -> Unattributed:
@@ -156,7 +194,7 @@ _FEE_DEPOSITS = {("Balances", "Deposit"), ("Treasury", "Deposit")}
 
 
 def _successful(
-    runtime: Runtime, index: int, root: Node, events: Sequence[EventRecord]
+    runtime: Runtime, index: int | None, root: Node, events: Sequence[EventRecord]
 ) -> Iterator[Item]:
     if is_plain(root.call) and not any((e.pallet, e.name) in CLOSING_EVENTS for e in events):
         # the one reading of most extrinsics, without working out that there is no other
@@ -174,7 +212,7 @@ def _successful(
         yield from _items(index, outcome)
 
 
-def _items(index: int, root: Outcome) -> Iterator[Item]:
+def _items(index: int | None, root: Outcome) -> Iterator[Item]:
     """Inner calls before their wrapper; a stack, because calls nest deeper than Python likes."""
     stack: list[tuple[Outcome, bool]] = [(root, False)]
     while stack:

@@ -9,16 +9,18 @@ they are compared with those of the block. Whatever does not agree is a `MirrorD
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from ibp_chain.blocks import EventRecord, Phase
 from ibp_chain.errors import DecodeError, InputError, MirrorDivergence, PalletError
 from ibp_chain.networks import Network
+from ibp_chain.scale.values import Call
 from ibp_chain.types import AccountId, BlockNumber, Planck, RelayBlockNumber, SpecVersion, TrackId
 from ledger import mirrors_spending as spending
 from ledger.dispatch_values import dispatch_error
-from ledger.origins import Dispatched, OriginKind
-from ledger.pallets import balances, democracy, migration, multisig, referenda
+from ledger.origins import Dispatched, Origin, OriginKind
+from ledger.pallets import balances, democracy, migration, multisig, referenda, scheduler
 from ledger.pallets import conviction_voting as cv
 from ledger.pallets.deposited import confirmed
 from ledger.storage import StorageMap
@@ -121,6 +123,7 @@ class Mirrors:
         self.multisig = multisig.Storage()
         self.spending = spending.SpendingMirrors()
         self.migration = migration.Storage()
+        self.scheduler = scheduler.Storage()
 
     def mirrored_maps(self) -> tuple[StorageMap[Any, Any], ...]:
         """Items with the chain's keys and bytes."""
@@ -141,12 +144,21 @@ class Mirrors:
             self.multisig.operations,
             self.conviction_voting.maximum_priors,
             self.migration.window,
+            self.scheduler.named,
+            self.scheduler.agenda,
+            self.scheduler.preimages,
         )
 
     @property
     def moved_away(self) -> bool:
         """Whether governance has left this chain, or is about to, for Asset Hub."""
         return self.migration.window.value is not None
+
+    def tasks(
+        self, runtime: scheduler.Runtime
+    ) -> Callable[[EventRecord], tuple[Origin, Call] | None]:
+        """`ledger.dispatch.Tasks`, from what was scheduled so far."""
+        return partial(scheduler.task_of, self.scheduler, runtime)
 
     def voting_config(self, constants: Constants, now: RelayBlockNumber) -> cv.Config:
         """What votes and locks are reckoned with, at `now`, under one runtime."""
@@ -181,10 +193,15 @@ class Mirrors:
             refusal = type(error).__name__ if isinstance(error, PalletError) else str(error)
             what = f"{item.call} at {_where(item)}"
             raise MirrorDivergence(context.number, what, refusal, "success") from error
+        self._follow(context, item)
+
+    def _follow(self, context: BlockContext, item: Dispatched) -> None:
+        """What a call and its events tell beyond what its own pallet predicts."""
+        if item.call.pallet in scheduler.PALLETS:
+            scheduler.note(self.scheduler, item)
         for event in item.events:
-            if event.pallet == "Referenda":
-                now = context.now_in(event.phase)
-                referenda.deposit_event(self.referenda, now, event)
+            if event.pallet in scheduler.PALLETS:
+                self._follow_referenda(context, event)
             elif event.pallet == "Democracy":
                 self._follow_democracy(context, event, item.call.pallet)
             elif event.pallet in migration.SIDES:
@@ -201,6 +218,13 @@ class Mirrors:
         observed = [event for event in item.events if event.pallet == "ConvictionVoting"]
         if not cv.confirmed(predicted, observed, context.constants.voting_events):
             raise _mismatch(context, item, predicted, observed)
+
+    def _follow_referenda(self, context: BlockContext, event: EventRecord) -> None:
+        """An event of Referenda, or of the pallets that enact what one decides."""
+        scheduler.observe(self.scheduler, event)
+        if event.pallet == "Referenda":
+            now = context.now_in(event.phase)
+            referenda.deposit_event(self.referenda, now, event)
 
     def _vote_in_democracy(self, context: BlockContext, item: Dispatched) -> None:
         constants = context.constants.democracy
@@ -258,8 +282,8 @@ class Mirrors:
     def _observe(self, context: BlockContext, event: EventRecord) -> None:
         """An event without a call that the block shows: deposited by a task or message."""
         now = context.now_in(event.phase)
-        if event.pallet == "Referenda":
-            referenda.deposit_event(self.referenda, now, event)
+        if event.pallet in scheduler.PALLETS:
+            self._follow_referenda(context, event)
         elif event.pallet == "ConvictionVoting":
             with _confirming(context, event):
                 config = self.voting_config(context.constants, now)

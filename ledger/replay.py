@@ -65,7 +65,7 @@ def apply_block(state: State, block: Block, runtime: Runtime) -> BlockReport:
     context = _context(state, block, runtime)
     fold = _Fold(state, context.number, _timestamp(block, extrinsics))
     fold.touched_votes = not _VOTING.isdisjoint([event.pallet for event in events])
-    for item in attribute(runtime, extrinsics, events):
+    for item in attribute(runtime, extrinsics, events, state.mirrors.tasks(runtime)):
         match item:
             case Unattributed():
                 fold.unattributed.append(item)

@@ -153,7 +153,7 @@ class Chain:
         )
         extrinsics = [self.runtime.decode_extrinsic(raw) for raw in block.extrinsics]
         events = self.runtime.decode_events(block.events, pallets=WATCHED_PALLETS)
-        for item in attribute(self.runtime, extrinsics, events):
+        for item in attribute(self.runtime, extrinsics, events, self.mirrors.tasks(self.runtime)):
             match item:
                 case Unattributed(extrinsic_index=index, reason=reason):
                     assert index is None, (block.header.number, reason)  # a task's

@@ -121,8 +121,7 @@ def test_every_block_leaves_mirror_and_chain_with_the_same_bytes(
     provoke_voting_errors(chain, ongoing, approved[1])
     provoke_multisig_errors(chain)
     assert chain.seen.keys() >= ERRORS
-    if chain.runtime.has_event("ConvictionVoting", "Voted"):  # else only an audit notices
-        let_tasks_vote(chain, ongoing)
+    let_tasks_vote(chain, ongoing)
     random_blocks(chain, course.rooted_percent, 2)
     until_decided(chain, [rejected])
     random_blocks(chain, course.rooted_percent, 2)

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -257,7 +258,7 @@ class Authority:
         return context
 
     def client(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.ca.configure_trust(context)
         return context
 
@@ -279,6 +280,11 @@ def target(
     return Target(member, service, kind, chain, endpoint, archive)
 
 
+@cache
+def _trusts_nobody() -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 @asynccontextmanager
 async def tools(
     client: ssl.SSLContext | None = None, *, limits: Limits | None = None, **other: Any
@@ -287,7 +293,7 @@ async def tools(
         yield Tools(
             clock=time.perf_counter_ns,
             watch=watch,
-            tls=client or ssl.create_default_context(),
+            tls=client or _trusts_nobody(),
             slow_at=SLOW_AT,
             unix_seconds=NOW,
             limits=limits or Limits(seconds=5.0),

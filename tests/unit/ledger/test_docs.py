@@ -25,7 +25,7 @@ from ibp_chain.types import (
     TrackId,
 )
 from ledger.pallets import conviction_voting as cv
-from ledger.pallets import democracy, multisig
+from ledger.pallets import democracy, multisig, scheduler
 from ledger.pallets.migration import Window
 from ledger.pallets.payouts import Violation, ViolationCode
 from ledger.pallets.referenda import Poll, Status
@@ -235,6 +235,10 @@ def with_what_the_story_lacks(state: State) -> State:
     state.mirrors.democracy.referenda.insert(PollIndex(5), finished)
     lock = cv.PriorLock(RelayBlockNumber(97), Planck(10))
     state.mirrors.conviction_voting.maximum_priors.insert((MULTISIG, TrackId(33)), (lock, lock))
+    task = scheduler.Task(0, MULTISIG, b"call", Hash(b"c" * 32))
+    state.mirrors.scheduler.named.insert(Hash(b"n" * 32), task)
+    state.mirrors.scheduler.agenda.insert((RelayBlockNumber(9), 1), task)
+    state.mirrors.scheduler.preimages.insert(Hash(b"c" * 32), b"call")
     state.mirrors.migration.window.put(Window(block, BlockNumber(4)))
     at = multisig.Position(block, extrinsic)
     state.mirrors.multisig.operations.insert(

@@ -95,8 +95,10 @@ class Chain:
             constants=self.constants,
         )
         self._previous = now
-        items = list(attribute(self.runtime, extrinsics, records))
-        for item in items:
+        items = []
+        known = self.mirrors.tasks(self.runtime)
+        for item in attribute(self.runtime, extrinsics, records, known):
+            items.append(item)
             if isinstance(item, Dispatched | EventRecord):
                 self.mirrors.apply(context, item)
         return items
