@@ -8,7 +8,7 @@ import sys
 import typer
 from rich.console import Console
 
-from ibp_chain.cli import archive, demo, devnet, ledger, multisig, oracle, payout
+from ibp_chain.cli import archive, demo, devnet, ledger, multisig, oracle, payout, probe
 from ibp_chain.errors import IbpError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(archive.app, name="archive")
 app.add_typer(ledger.app, name="ledger")
+oracle.app.command()(probe.probe)
 app.add_typer(oracle.app, name="oracle")
 app.add_typer(payout.app, name="payout")
 app.add_typer(multisig.app, name="multisig")
