@@ -15,7 +15,7 @@ from ibp_chain.state_excerpt import Excerpt
 from ibp_chain.types import SpecVersion
 from ledger import clock
 from ledger.mirrors import Mirrors
-from ledger.pallets import balances, democracy, referenda
+from ledger.pallets import balances, democracy, referenda, scheduler
 from ledger.replay import BlockReport, Runtimes
 from ledger.state import Head, State
 from ledger.storage import twox_128
@@ -26,8 +26,8 @@ _NOW = twox_128("Timestamp") + twox_128("Now")
 def prefixes() -> tuple[bytes, ...]:
     """The storage that a ledger begins with."""
     mirrored = (item.prefix for item in Mirrors().mirrored_maps())
-    polls = referenda.info_keys(), democracy.info_keys()
-    return (LAST_UPGRADE_KEY, _NOW, *mirrored, *(keys.prefix for keys in polls))
+    read = referenda.info_keys, democracy.info_keys, scheduler.agenda_keys, scheduler.preimage_keys
+    return (LAST_UPGRADE_KEY, _NOW, *mirrored, *(keys().prefix for keys in read))
 
 
 def begin(state: State, excerpt: Excerpt, runtimes: Runtimes) -> BlockReport:
@@ -41,6 +41,7 @@ def begin(state: State, excerpt: Excerpt, runtimes: Runtimes) -> BlockReport:
     header, runtime = excerpt.header, runtimes(executed_by(excerpt))
     _take_mirrored(state.mirrors, excerpt)
     _take_polls(state.mirrors, excerpt, runtime)
+    _take_tasks(state.mirrors, excerpt, runtime)
     state.head.put(Head(header.number, header.hash, clock.clock_of(state.network, header)))
     now = excerpt.value(_NOW)
     return BlockReport(
@@ -87,9 +88,20 @@ def _take_mirrored(mirrors: Mirrors, excerpt: Excerpt) -> None:
 def _take_polls(mirrors: Mirrors, excerpt: Excerpt, runtime: Runtime) -> None:
     keys = referenda.info_keys()
     for raw_key, raw in excerpt.entries(keys.prefix):
-        found = referenda.info_of(runtime.decode_storage(keys.pallet, keys.item, raw))
-        mirrors.referenda.polls.insert(keys.key_of(raw_key), referenda.Poll(*found))
+        index, value = keys.key_of(raw_key), runtime.decode_storage(keys.pallet, keys.item, raw)
+        mirrors.referenda.polls.insert(index, referenda.Poll(*referenda.info_of(value)))
+        scheduler.take_referendum(mirrors.scheduler, index, value)
     keys = democracy.info_keys()
     for raw_key, raw in excerpt.entries(keys.prefix):
         info = democracy.info_of(runtime.decode_storage(keys.pallet, keys.item, raw))
         mirrors.democracy.referenda.insert(keys.key_of(raw_key), info)
+
+
+def _take_tasks(mirrors: Mirrors, excerpt: Excerpt, runtime: Runtime) -> None:
+    agenda, preimages = scheduler.agenda_keys(), scheduler.preimage_keys()
+    for raw_key, raw in excerpt.entries(agenda.prefix):
+        tasks = runtime.decode_storage(agenda.pallet, agenda.item, raw)
+        scheduler.take_agenda(mirrors.scheduler, agenda.key_of(raw_key), tasks)
+    for _, raw in excerpt.entries(preimages.prefix):
+        preimage = runtime.decode_storage(preimages.pallet, preimages.item, raw)
+        scheduler.take_preimage(mirrors.scheduler, preimage)

@@ -67,6 +67,48 @@ class Storage:
         )
 
 
+# --- The chain's own storage, to begin with -----------------------------------------
+
+
+def agenda_keys() -> StorageMap[int, bytes]:
+    """`Scheduler.Agenda`, for its keys; the values are for `take_agenda`."""
+    return StorageMap(
+        "Scheduler", "Agenda", (KeyPart(Hasher.TWOX_64_CONCAT, schema.u32),), schema.octets
+    )
+
+
+def preimage_keys() -> StorageMap[tuple[Hash, int], bytes]:
+    """`Preimage.PreimageFor`: hash and length, to the preimage."""
+    keys = KeyPart(Hasher.IDENTITY, schema.hash256), KeyPart(Hasher.IDENTITY, schema.u32)
+    return StorageMap("Preimage", "PreimageFor", keys, schema.octets)
+
+
+def take_agenda(storage: Storage, when: int, tasks: Any) -> None:
+    """The tasks of block `when`, from a decoded `Agenda` value."""
+    for index, task in enumerate(tasks):
+        if isinstance(task, dict) and task["maybe_periodic"] is None:
+            known = _proposed(origin_of_caller(task["origin"]), task["call"])
+            if known is not None:
+                storage.agenda.insert((RelayBlockNumber(when), index), known)
+
+
+def take_referendum(storage: Storage, index: int, info: Any) -> None:
+    """What a referendum proposes, from a decoded `ReferendumInfoFor` value; nothing once ended."""
+    match info:
+        case ("Ongoing", {"origin": origin, "proposal": proposal}):
+            proposed = _proposed(origin_of_caller(origin), proposal)
+            if proposed is not None:
+                storage.named.insert(enactment_name(index), proposed)
+
+
+def take_preimage(storage: Storage, raw: bytes) -> None:
+    if len(raw) <= MAX_PREIMAGE:
+        storage.preimages.insert(blake2_256(raw), raw)
+
+
+# --- Calls and events ---------------------------------------------------------------
+
+
 def enactment_name(referendum: int) -> Hash:
     """The name of the task that enacts a referendum."""
     return blake2_256(_ENACTMENT + referendum.to_bytes(4, "little"))
@@ -86,8 +128,8 @@ def note(storage: Storage, item: Dispatched) -> None:
             for event in item.events:
                 if event.name == "Submitted" and proposed is not None:
                     storage.named.insert(enactment_name(event.args["index"]), proposed)
-        case "Preimage", "note_preimage" if len(args["bytes"]) <= MAX_PREIMAGE:
-            storage.preimages.insert(blake2_256(args["bytes"]), args["bytes"])
+        case "Preimage", "note_preimage":
+            take_preimage(storage, args["bytes"])
 
 
 def observe(storage: Storage, event: EventRecord) -> None:

@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from ibp_chain.archive_blocks import LAST_UPGRADE_KEY
-from ibp_chain.blocks import Header
+from ibp_chain.blocks import Header, blake2_256
 from ibp_chain.errors import CheckFailed, DecodeError, InputError
 from ibp_chain.networks import NETWORKS
 from ibp_chain.scale.primitives import encode_compact
 from ibp_chain.state_excerpt import Excerpt
 from ibp_chain.trie import trie_root
-from ibp_chain.types import BlockNumber, Hash, PollIndex, RelayBlockNumber, SpecVersion
-from ledger.pallets import democracy, referenda
+from ibp_chain.types import BlockNumber, Hash, PollIndex, RelayBlockNumber, SpecVersion, TrackId
+from ledger.origins import OriginKind
+from ledger.pallets import democracy, referenda, scheduler
 from ledger.start import begin
 from ledger.state import State
 from tests.support.tries import trie_of
@@ -33,6 +34,14 @@ VOTING = ("Casting", {"votes": [(7, ("Standard", {"vote": 0x86, "balance": 10}))
 DIRECT = ("Direct", {"votes": [(3, ("Standard", {"vote": 0x81, "balance": 4}))],
                      "delegations": NOTHING, "prior": (0, 0)})  # fmt: skip
 STAKING = {"id": b"staking ", "amount": 99, "reasons": "All"}
+LOOKUP = ("Lookup", {"hash": blake2_256(b"call"), "len": 4})
+ROOT = ("system", ("Root", ()))
+ONGOING = {"track": SPENDER, "origin": ROOT, "proposal": LOOKUP, "enactment": ("After", 100),
+           "submitted": 7, "submission_deposit": {"who": BOB, "amount": 1},
+           "decision_deposit": None, "deciding": None, "in_queue": False, "alarm": None,
+           "tally": {"ayes": 0, "nays": 0, "support": 0}}  # fmt: skip
+TASK = {"maybe_id": None, "priority": 0, "call": ("Inline", b"short"), "maybe_periodic": None,
+        "origin": ("system", ("Signed", ALICE))}  # fmt: skip
 NOW_MS = 1_700_000_000_000
 
 
@@ -55,6 +64,10 @@ def storage(era: str) -> dict[bytes, bytes]:
     put("Balances", "Locks", (ALICE,), [STAKING, lock(b"pyconvot", 10)])
     put("Balances", "Locks", (BOB,), [STAKING])
     put("Referenda", "ReferendumInfoFor", (7,), ("Rejected", (800, None, None)))
+    put("Referenda", "ReferendumInfoFor", (8,), ("Ongoing", ONGOING))
+    put("Preimage", "PreimageFor", ((blake2_256(b"call"), 4),), b"call")
+    tasks = [None, TASK, TASK | {"maybe_periodic": (10, 2)}]
+    put("Scheduler", "Agenda", (1_300,), tasks)
     if runtime.has_pallet("Democracy"):
         put("Democracy", "VotingOf", (ALICE,), DIRECT)
         put("Democracy", "ReferendumInfoOf", (3,), ("Finished", {"approved": True, "end": 60}))
@@ -103,10 +116,20 @@ def test_the_mirrors_have_the_chains_bytes(era: str) -> None:
 def test_polls_are_read_from_the_chains_own(era: str) -> None:
     mirrors = begun(era).mirrors
     rejected = referenda.Poll(None, referenda.Status.REJECTED, RelayBlockNumber(800))
-    assert dict(mirrors.referenda.polls.items()) == {7: rejected}
+    ongoing = referenda.Poll(TrackId(SPENDER), referenda.Status.ONGOING, None)
+    assert dict(mirrors.referenda.polls.items()) == {7: rejected, 8: ongoing}
     passed = democracy.Finished(approved=True, end=RelayBlockNumber(60))
     first = {PollIndex(3): passed} if eras.runtime(era).has_pallet("Democracy") else {}
     assert dict(mirrors.democracy.referenda.items()) == first
+
+
+def test_tasks_are_known_that_were_scheduled_before(era: str) -> None:
+    tasks = begun(era).mirrors.scheduler
+    root, signed = (list(OriginKind).index(k) for k in (OriginKind.ROOT, OriginKind.SIGNED))
+    enactment = scheduler.Task(root, None, None, blake2_256(b"call"))
+    assert dict(tasks.named.items()) == {scheduler.enactment_name(8): enactment}
+    assert dict(tasks.agenda.items()) == {(1_300, 1): scheduler.Task(signed, ALICE, b"short", None)}
+    assert dict(tasks.preimages.items()) == {blake2_256(b"call"): b"call"}
 
 
 def test_everything_that_it_begins_with_is_a_change_for_the_database(era: str) -> None:
