@@ -155,13 +155,15 @@ class Chain:
         events = self.runtime.decode_events(block.events, pallets=WATCHED_PALLETS)
         for item in attribute(self.runtime, extrinsics, events, self.mirrors.tasks(self.runtime)):
             match item:
-                case Unattributed(extrinsic_index=index, reason=reason):
-                    assert index is None, (block.header.number, reason)  # a task's
+                case Unattributed(reason=reason):
+                    raise AssertionError((block.header.number, reason))
                 case Failed():
                     self._refuse(context, item)
-                case Dispatched(call=call):
+                case Dispatched(call=call, extrinsic_index=index):
                     self.mirrors.apply(context, item)
                     self.seen[str(call)] += 1
+                    if index is None:  # a task's
+                        self.seen.update(f"{e.pallet}.{e.name}" for e in item.events)
                 case EventRecord():
                     self.mirrors.apply(context, item)
                     self.seen[f"{item.pallet}.{item.name}"] += 1

@@ -189,7 +189,7 @@ def _next_children(chain: Chain) -> tuple[int, int]:
 
 
 def _run_tasks(chain: Chain, *tasks: tuple[str, Call]) -> None:
-    """Each must leave its event, and none of them a call."""
+    """Each must leave its event, in a hook."""
     before = Counter(chain.seen)
     when = chain.node.head().number + 3
     schedule = {"when": when, "maybe_periodic": None}
