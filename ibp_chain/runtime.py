@@ -62,9 +62,13 @@ class Runtime:
         except FAILURES:
             return self._careful.extrinsic(raw)
 
-    def decode_call(self, raw: bytes) -> Call:
-        """A whole call. Raises `DecodeError`."""
-        call: Call = self._whole(self.metadata.extrinsic.call, raw)
+    def decode_call(self, raw: bytes, *, whole: bool = True) -> Call:
+        """A call; with `whole` false, bytes behind it are passed over. Raises `DecodeError`."""
+        call: Call
+        if whole:
+            call = self._whole(self.metadata.extrinsic.call, raw)
+        else:
+            call = self._decoders.of(self.metadata.extrinsic.call)(Input(raw))
         return call
 
     def encode_call(self, pallet: str, name: str, args: Mapping[str, Any]) -> bytes:

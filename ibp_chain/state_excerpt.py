@@ -18,6 +18,7 @@ from ibp_chain.files import read_bounded, write_whole
 from ibp_chain.headers import decode_header
 from ibp_chain.packed import PackedError, pack, unpack
 from ibp_chain.scale import schema
+from ibp_chain.scale.primitives import decode_compact
 from ibp_chain.trie import EMPTY_ROOT, decode_node
 from ibp_chain.types import Hash
 
@@ -26,7 +27,10 @@ MAX_BYTES = 1 << 30
 _MAGIC = b"IBP state excerpt 1\n"
 _CONTENT = schema.sequence(schema.octets, schema.vec(schema.octets))
 """The encoded header; the trie nodes, sorted."""
-_KEYS_AT_ONCE = 500
+_SHORTEST_NODE = 2
+_MAX_NIBBLES = 1_024
+"""Of a key: none that a runtime writes is half as long."""
+_KEYS_AT_ONCE = 64
 _VISITS_PER_NODE = 4
 
 
@@ -71,10 +75,26 @@ def decode_excerpt(data: bytes, name: str) -> Excerpt:
     if not data.startswith(_MAGIC):
         raise InputError(f"{name}: not a state excerpt")
     try:
-        header, nodes = _CONTENT.decode(unpack(data[len(_MAGIC) :], MAX_BYTES))
-        return Excerpt(decode_header(header), {blake2_256(node): node for node in nodes})
+        header, nodes = _content(unpack(data[len(_MAGIC) :], MAX_BYTES))
+        return Excerpt(header, {blake2_256(node): node for node in nodes})
     except (PackedError, DecodeError) as error:
         raise InputError(f"{name}: damaged: {error}") from error
+
+
+def _content(raw: bytes) -> tuple[Header, list[bytes]]:
+    """`_CONTENT`, refused at the first node that is too short: a bomb would be made of such."""
+    header, offset = schema.octets.decode_at(raw, 0)
+    count, offset = decode_compact(raw, offset)
+    nodes = []
+    for _ in range(count):
+        node, end = schema.octets.decode_at(raw, offset)
+        if len(node) < _SHORTEST_NODE:
+            raise DecodeError(f"a trie node of {len(node)} bytes", offset)
+        nodes.append(node)
+        offset = end
+    if offset != len(raw):
+        raise DecodeError(f"{len(raw) - offset} bytes too many", offset)
+    return decode_header(header), nodes
 
 
 def read_excerpt_file(path: Path) -> Excerpt:
@@ -140,6 +160,8 @@ def _walk(
         reference, path = waiting.pop()
         node = decode_node(take(reference) if len(reference) == 32 else reference)
         path += node.partial
+        if len(path) > _MAX_NIBBLES:
+            raise DecodeError(f"trie node: a key of more than {_MAX_NIBBLES} nibbles")
         if not (path.startswith(wanted) or wanted.startswith(path)):
             continue
         if node.value is not None and path.startswith(wanted):

@@ -105,7 +105,10 @@ def _hooks(runtime: Runtime, events: Sequence[EventRecord], tasks: Tasks) -> Ite
     waiting: list[EventRecord] = []
     for event in events:
         if (event.pallet, event.name) != ("Scheduler", "Dispatched"):
-            waiting.append(event)
+            if (event.pallet, event.name) in _OF_HOOKS or event.pallet in _BETWEEN_TASKS:
+                yield event
+            else:
+                waiting.append(event)
             continue
         known = tasks(event)
         if known is None:
@@ -119,6 +122,23 @@ def _hooks(runtime: Runtime, events: Sequence[EventRecord], tasks: Tasks) -> Ite
         waiting = []
     yield from waiting
     yield from _touched(waiting, "a hook or message ran a call that the block lacks")
+
+
+_BETWEEN_TASKS = frozenset({"Scheduler", "Preimage", "RcMigrator", "AhMigrator"})
+"""What these deposit may stand before a task or behind it, and is no part of its reading."""
+_OF_HOOKS = frozenset(
+    {
+        ("Bounties", "BountyBecameActive"),
+        ("Treasury", "Awarded"),
+        ("Treasury", "Burnt"),
+        ("Treasury", "Deposit"),
+        ("Treasury", "Rollover"),
+        ("Treasury", "Spending"),
+        ("Treasury", "UpdatedInactive"),
+    }
+)
+"""Deposited by the pallets' own hooks, which run before the scheduler's on some chains, and by no
+call."""
 
 
 def _task(

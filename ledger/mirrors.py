@@ -137,7 +137,7 @@ class Mirrors:
         )
 
     def recorded_maps(self) -> tuple[StorageMap[Any, Any], ...]:
-        """Items of our own: poll results, the history of multisig operations, Locked6x priors."""
+        """Items of our own: poll results, the history of operations, what tasks call, ..."""
         return (
             self.referenda.polls,
             self.democracy.referenda,
@@ -158,7 +158,7 @@ class Mirrors:
         self, runtime: scheduler.Runtime
     ) -> Callable[[EventRecord], tuple[Origin, Call] | None]:
         """`ledger.dispatch.Tasks`, from what was scheduled so far."""
-        return partial(scheduler.task_of, self.scheduler, runtime)
+        return partial(scheduler.task_of, self.scheduler, self.referenda, runtime)
 
     def voting_config(self, constants: Constants, now: RelayBlockNumber) -> cv.Config:
         """What votes and locks are reckoned with, at `now`, under one runtime."""
@@ -311,7 +311,8 @@ class Mirrors:
                 "blocks do not show: begin a ledger with the storage after it"
             )
         multisig.close_all(self.multisig)
-        for storage_map in (*self.mirrored_maps(), self.referenda.polls):
+        tasks = self.scheduler.named, self.scheduler.agenda, self.scheduler.preimages
+        for storage_map in (*self.mirrored_maps(), self.referenda.polls, *tasks):
             storage_map.clear()
 
 

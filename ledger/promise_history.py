@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from ibp_chain.types import AccountId, BlockNumber, Planck, RelayBlockNumber, SpecVersion
+from ibp_chain.types import AccountId, BlockNumber, Planck, RelayBlockNumber, SpecVersion, TrackId
 from ledger.locks import Promise, promise
 from ledger.mirrors import Constants, Mirrors
 from ledger.pallets import balances
-from ledger.pallets.conviction_voting import CONVICTION_VOTING_ID
+from ledger.pallets.conviction_voting import CONVICTION_VOTING_ID, PriorLock
 from ledger.replay import BlockReport
 from ledger.state import State
 
@@ -54,6 +54,10 @@ class PromiseHistory:
         self.first_entries: Mapping[bytes, bytes] = {}
         self.last_entries: Mapping[bytes, bytes] = {}
         """The account's votes and locks as storage has them, at the first block and the last."""
+        self.maximum_priors: Mapping[TrackId, tuple[PriorLock, ...]] = {}
+        """Its prior locks that stem from Locked6x, by class, at the last block."""
+        self.heard: tuple[Moment, Moment] | None = None
+        """The first and the last block of all, also those that tell nothing any more."""
 
     @property
     def first(self) -> Moment | None:
@@ -68,10 +72,11 @@ class PromiseHistory:
         """Take note of the block that `report` is of, with `state` as it left it."""
         head = state.head.value
         assert head is not None, "a block was applied"
+        moment = Moment(report.ref.number, report.timestamp_ms)
+        self.heard = (self.heard[0] if self.heard else moment, moment)
         self.moved_away = self.moved_away or state.mirrors.moved_away
         if self.moved_away:
             return
-        moment = Moment(report.ref.number, report.timestamp_ms)
         last = self._spans[-1] if self._spans else None
         ran_out = self._runs_out is not None and head.now >= self._runs_out
         upgraded, self._spec_version = (
@@ -84,6 +89,11 @@ class PromiseHistory:
         config = state.mirrors.voting_config(constants, head.now)
         found = promise(state.mirrors.conviction_voting, config, self.account, self.required)
         self.last_entries = dict(account_entries(state.mirrors, self.account))
+        self.maximum_priors = {
+            class_: locks
+            for (who, class_), locks in state.mirrors.conviction_voting.maximum_priors.items()
+            if who == self.account
+        }
         if last is None:
             self.first_entries = self.last_entries
         self._runs_out = min((c.until for c in found.covers if c.until is not None), default=None)

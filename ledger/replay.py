@@ -169,7 +169,18 @@ def _timestamp(block: Block, extrinsics: tuple[Extrinsic, ...]) -> int:
     """What `Timestamp.set` said, milliseconds since 1970."""
     for extrinsic in extrinsics:
         if (extrinsic.call.pallet, extrinsic.call.name) == ("Timestamp", "set"):
-            return int(extrinsic.call.args["now"])
+            return checked_time(block.header.number, extrinsic.call.args["now"])
     if block.header.number == 0:
         return 0
     raise DecodeError(f"block {block.header.number} has no Timestamp.set")
+
+
+def checked_time(block: BlockNumber, timestamp_ms: int) -> int:
+    """Raises `DecodeError` for a time that no calendar has."""
+    if timestamp_ms > _LAST_MS:
+        raise DecodeError(f"block {block} was made {timestamp_ms} ms after 1970: no such year")
+    return timestamp_ms
+
+
+_LAST_MS = 253_402_300_799_999
+"""The end of the year 9999."""

@@ -16,7 +16,7 @@ from ibp_chain.types import SpecVersion
 from ledger import clock
 from ledger.mirrors import Mirrors
 from ledger.pallets import balances, democracy, referenda, scheduler
-from ledger.replay import BlockReport, Runtimes
+from ledger.replay import BlockReport, Runtimes, checked_time
 from ledger.state import Head, State
 from ledger.storage import twox_128
 
@@ -48,7 +48,7 @@ def begin(state: State, excerpt: Excerpt, runtimes: Runtimes) -> BlockReport:
         ref=BlockRef(header.number, header.hash),
         parent_hash=header.parent_hash,
         spec_version=runtime.spec_version,
-        timestamp_ms=0 if now is None else schema.u64.decode(now),
+        timestamp_ms=0 if now is None else checked_time(header.number, schema.u64.decode(now)),
         extrinsics=0,
         accepted=(),
         refused=(),

@@ -19,7 +19,7 @@ from ibp_chain.scale.values import Call
 from ibp_chain.source import NodeSource
 from ibp_chain.state_excerpt import Excerpt, fetch_excerpt
 from ibp_chain.types import AccountId, BlockNumber
-from ledger.start import prefixes
+from ledger.start import executed_by, prefixes
 
 app = typer.Typer(help="Blocks in files: portable, verifiable, readable by common tools.")
 
@@ -61,6 +61,12 @@ def start(folder: Folder, node: NodeUrl) -> None:
     ):
         header = source.header(first.header.parent_hash)
         excerpt = fetch_excerpt(source, header, prefixes(), tick)
+    version = executed_by(excerpt)
+    if version not in {file.spec_version for file in archive.manifest.metadata}:
+        raise InputError(
+            f"block {header.number} was executed by spec version {version}, of which {folder} has "
+            "no metadata: record from a later block on"
+        )
     excerpt.write(folder / START)
     say(
         f"{folder / START}: {_entries(excerpt):,} entries of storage after block "

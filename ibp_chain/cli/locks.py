@@ -15,6 +15,7 @@ from ibp_chain.cli.opened import (
     DEFAULT_DB,
     AtOption,
     DbOption,
+    Heard,
     Opened,
     RulesOption,
     locks_and_promise,
@@ -27,12 +28,15 @@ from ibp_chain.networks import Network, network_of_spec
 from ibp_chain.runtimes import runtimes
 from ibp_chain.source import NodeSource
 from ibp_chain.types import AccountId
-from ledger.life import Chapter, Stretch, changed_on_the_way, life
+from ledger.life import Chapter, Stretch, changed_on_the_way, inherit, life
 from ledger.life import gaps as gaps_in
 from ledger.locks import AccountLocks, Promise
+from ledger.mirrors import Constants
 from ledger.program.rules import LockRules, load_rules
 from ledger.promise_history import PromiseHistory
+from ledger.replay import BlockReport
 from ledger.snapshot import account_snapshot
+from ledger.state import State
 
 
 def locks(
@@ -64,6 +68,8 @@ def locks(
     """Everything that one account has locked in votes, class by class; exit 1 for a gap."""
     law, archives = load_rules(rules).lock, archive or []
     if node is not None:
+        if archives or at is not None or since is not None:
+            raise InputError("--node reads one moment: without --archive, --at and --since")
         _locks_at_node(node, account, law, as_json=as_json)
         return
     if since is not None and not archives:
@@ -75,10 +81,12 @@ def locks(
     else:
         # all of them before the first replay, which may take hours: what is amiss is said at once
         chapters = [_chapter(folder, account, law) for folder in archives]
-        found = [
-            _found(open_ledger(db, folder, at, chapter.history.observe), account, law, chapter)
-            for folder, chapter in zip(archives, chapters, strict=True)
-        ]
+        found = []
+        for folder, chapter in sorted(
+            zip(archives, chapters, strict=True), key=lambda pair: pair[1].network.name
+        )[::-1]:  # a relay chain before its Asset Hub, to which it tells what storage does not
+            opened = open_ledger(db, folder, at, _following(chapter, chapters))
+            found.append(_found(opened, account, law, chapter))
     _tell(found, since, as_json=as_json)
 
 
@@ -102,6 +110,18 @@ def _chapter(archive: Path, addresses: Sequence[str], rules: LockRules) -> Chapt
     network = network_of(source, runtimes(source))
     who = _account_on(network, addresses)
     return Chapter(network, PromiseHistory(who, rules.required_planck(network)))
+
+
+def _following(chapter: Chapter, others: Sequence[Chapter]) -> Heard:
+    """Listens to the blocks of `chapter`, begun with what its relay chain's blocks told."""
+    relay = next((o for o in others if chapter.network.name == f"{o.network.name}-asset-hub"), None)
+
+    def heard(state: State, constants: Constants, report: BlockReport) -> None:
+        if relay is not None and chapter.history.heard is None:
+            inherit(relay.history, chapter.network, state)
+        chapter.history.observe(state, constants, report)
+
+    return heard
 
 
 def _found(

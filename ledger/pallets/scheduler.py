@@ -16,6 +16,7 @@ from ibp_chain.scale.values import Call
 from ibp_chain.types import AccountId, Hash, RelayBlockNumber
 from ledger.dispatch_values import field, origin_of_caller
 from ledger.origins import Dispatched, Origin, OriginKind
+from ledger.pallets import referenda
 from ledger.storage import Hasher, KeyPart, StorageMap
 
 PALLETS = frozenset({"Scheduler", "Preimage", "Referenda"})
@@ -33,7 +34,7 @@ _ENACTMENT = b"assembly" + schema.text.encode("enactment")
 class Runtime(Protocol):
     """What reads a stored call."""
 
-    def decode_call(self, raw: bytes) -> Call: ...
+    def decode_call(self, raw: bytes, *, whole: bool = True) -> Call: ...
 
 
 class Task(NamedTuple):
@@ -135,7 +136,7 @@ def note(storage: Storage, item: Dispatched) -> None:
 def observe(storage: Storage, event: EventRecord) -> None:
     """Forget what an event says is over."""
     match event.pallet, event.name:
-        case "Scheduler", "Dispatched":
+        case "Scheduler", "Dispatched" | "CallUnavailable":
             storage.agenda.remove(_address(field(event, "task", 0)))
             name = field(event, "id", 1)
             if name is not None:
@@ -150,25 +151,34 @@ def observe(storage: Storage, event: EventRecord) -> None:
 
 
 def task_of(
-    storage: Storage, runtime: Runtime, dispatched: EventRecord
+    storage: Storage, polls: referenda.Storage, runtime: Runtime, dispatched: EventRecord
 ) -> tuple[Origin, Call] | None:
-    """As whom and what the task of a `Scheduler.Dispatched` event called; None where unknown."""
+    """As whom and what the task of a `Scheduler.Dispatched` event called; None where unknown.
+
+    Its place in the agenda is its own; a name is believed only of a referendum that has passed,
+    since other pallets' tasks may be called alike.
+    """
     name = field(dispatched, "id", 1)
-    task = None if name is None else storage.named.find(Hash(name))
-    if task is None:
-        task = storage.agenda.find(_address(field(dispatched, "task", 0)))
-    if task is None:
-        return None
-    raw = task.call
-    if raw is None and task.preimage is not None:
+    task = storage.agenda.find(_address(field(dispatched, "task", 0)))
+    if task is None and name is not None and _has_passed(polls, Hash(name)):
+        task = storage.named.find(Hash(name))
+    raw = None if task is None else task.call
+    if raw is None and task is not None and task.preimage is not None:
         raw = storage.preimages.find(task.preimage)
-    if raw is None:
+    if task is None or raw is None:
         return None
     try:
-        call = runtime.decode_call(raw)
+        call = runtime.decode_call(raw, whole=False)  # as `QueryPreimage::peek` reads it
     except DecodeError:  # of an older runtime: the chain cannot read it either
         return None
     return Origin(_ORIGINS[task.origin], task.account), call
+
+
+def _has_passed(polls: referenda.Storage, name: Hash) -> bool:
+    return any(
+        poll.status is referenda.Status.APPROVED and enactment_name(index) == name
+        for index, poll in polls.polls.items()
+    )
 
 
 def _task(origin: Origin, call: bytes | None, preimage: Hash | None) -> Task:

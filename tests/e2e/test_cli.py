@@ -103,6 +103,8 @@ def test_two_chains_are_two_archives_of_different_times(database: str) -> None:
     assert_one_clear_line(done, 2, "paseo end at", "begin before")
     done = ibp("ledger", "locks", members[0]["account"], *twice, "--at", 15)
     assert_one_clear_line(done, 2, "--at is a block of one chain")
+    done = ibp("ledger", "locks", members[0]["account"], "--node", "ws://127.0.0.1:1", *twice)
+    assert_one_clear_line(done, 2, "--node reads one moment")
 
 
 @pytest.mark.parametrize("command", ["scores", "payouts", "rejections"])

@@ -101,6 +101,20 @@ def test_a_value_under_half_a_byte_is_refused() -> None:
         list(Excerpt(header_with(blake2_256(leaf)), {blake2_256(leaf): leaf}).entries(b""))
 
 
+def test_a_key_without_end_is_left_soon() -> None:
+    """Branch below branch with keys of thousands of nibbles: each path would be a copy of all."""
+    node = b"\x40\x04\x01"
+    nodes = {}
+    for _ in range(60):
+        node = node.ljust(33, b"\0")
+        nodes[blake2_256(node)] = node
+        partial = bytes((0x80 | 63, *(255,) * 200, 0)) + bytes((63 + 200 * 255 + 1) // 2)
+        node = partial + b"\x03\x00" + (encode_compact(32) + blake2_256(node)) * 2
+    nodes[blake2_256(node)] = node
+    with pytest.raises(DecodeError, match="nibbles"):
+        list(Excerpt(header_with(blake2_256(node)), nodes).entries(b""))
+
+
 # --- Files ------------------------------------------------------------------------------
 
 
@@ -135,6 +149,13 @@ def test_a_file_that_says_that_it_is_huge_reserves_no_memory() -> None:
     bomb = bytes(frame[:5]) + (1 << 62).to_bytes(8, "little") + bytes(frame[7:])
     with pytest.raises(InputError, match="says that it holds"):
         decode_excerpt(b"IBP state excerpt 1\n" + bomb, "the file")
+
+
+def test_nodes_of_nothing_are_refused_at_the_first() -> None:
+    header = header_with(EMPTY_ROOT).encoded
+    raw = encode_compact(len(header)) + header + encode_compact(1 << 29) + b"\0" * 1_000
+    with pytest.raises(InputError, match="a trie node of 0 bytes"):
+        decode_excerpt(b"IBP state excerpt 1\n" + pack(raw), "the file")
 
 
 # --- From a node ------------------------------------------------------------------------

@@ -9,7 +9,16 @@ from ibp_chain.blocks import BlockRef, EventRecord, Phase
 from ibp_chain.errors import InputError
 from ibp_chain.networks import NETWORKS
 from ibp_chain.types import AccountId, BlockNumber, Hash, Planck, RelayBlockNumber, SpecVersion
-from ledger.life import MIGRATED_BY, Chapter, Standing, Stretch, changed_on_the_way, gaps, life
+from ledger.life import (
+    MIGRATED_BY,
+    Chapter,
+    Standing,
+    Stretch,
+    changed_on_the_way,
+    gaps,
+    inherit,
+    life,
+)
 from ledger.mirrors import BlockContext, Constants
 from ledger.pallets.balances import BalanceLock, Reasons
 from ledger.pallets.conviction_voting import CONVICTION_VOTING_ID, PriorLock
@@ -105,7 +114,7 @@ def test_a_promise_survives_the_migration_without_a_gap() -> None:
 def test_what_the_relay_chain_says_after_its_votes_left_does_not_count() -> None:
     relay = polkadot().block(3.5)
     relay.migration("AssetHubMigrationFinished", 4).block(10)
-    assert told(life([relay.chapter])) == [("DOT", "kept", 1, 2)]
+    assert told(life([relay.chapter])) == [("DOT", "kept", 1, 2), ("DOT", "unseen", 2, 10)]
 
 
 def test_a_promise_that_was_broken_before_the_migration_was_broken_during_it() -> None:
@@ -139,6 +148,52 @@ def test_gaps_of_two_chains_are_two_gaps() -> None:
     hub = Chain("polkadot-asset-hub").block(5, 9).block(6, 10)
     found = gaps(life([relay.chapter, hub.chapter]), at(1))
     assert [gap.standing for gap in found] == [Standing.BROKEN, Standing.UNSEEN, Standing.BROKEN]
+
+
+def test_gaps_of_two_tokens_are_told_apart() -> None:
+    polkadot = Chain("polkadot").block(1).block(10)
+    kusama = Chain("kusama").block(1).block(2).locked_until(5).block(3).block(4).block(6).block(9)
+    found = gaps(life([polkadot.chapter, kusama.chapter]), at(4))
+    assert [(gap.symbol, gap.since, gap.until) for gap in found] == [
+        ("DOT", at(1), at(10)),
+        ("KSM", at(6), at(9)),
+    ]
+
+
+def test_time_after_the_last_block_is_a_gap() -> None:
+    (gap,) = gaps(life([polkadot(moved=False).chapter]), at(7))
+    assert (gap.standing, gap.since, gap.until) == (Standing.UNSEEN, at(2), at(7))
+
+
+def test_a_relay_chain_alone_does_not_tell_of_the_time_after_the_migration() -> None:
+    relay = polkadot().block(8)
+    (gap,) = gaps(life([relay.chapter]), at(1))
+    assert (gap.standing, gap.since, gap.until) == (Standing.UNSEEN, at(2), at(8))
+    later = Chain("polkadot").migration("AssetHubMigrationStarted", 3).block(8)
+    assert [gap.standing for gap in gaps(life([later.chapter]), at(4))] == [Standing.UNSEEN]
+
+
+def test_asset_hub_learns_from_the_relay_chain_which_prior_locks_count() -> None:
+    relay, hub = polkadot(), Chain("polkadot-asset-hub")
+    head = Head(MIGRATED_BY["polkadot-asset-hub"], Hash(bytes(32)), RelayBlockNumber(5 * HOUR))
+    hub.state.head.put(head)
+    inherit(relay.history, hub.network, hub.state)
+    hub.block(5, head.number)
+    assert [s.standing for s in life([relay.chapter, hub.chapter])] == [
+        Standing.KEPT,
+        Standing.MIGRATING,
+        Standing.KEPT,
+    ]
+
+
+def test_asset_hub_learns_nothing_where_other_locks_arrived() -> None:
+    relay, hub = polkadot(), Chain("polkadot-asset-hub")
+    locks = hub.state.mirrors.conviction_voting.class_locks_for
+    locks.insert(WHO, ((TRACK, Planck(1)),))
+    head = Head(MIGRATED_BY["polkadot-asset-hub"], Hash(bytes(32)), RelayBlockNumber(5 * HOUR))
+    hub.state.head.put(head)
+    inherit(relay.history, hub.network, hub.state)
+    assert len(hub.state.mirrors.conviction_voting.maximum_priors) == 0
 
 
 def test_two_chains_cannot_both_hold_the_votes() -> None:

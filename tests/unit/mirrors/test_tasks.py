@@ -54,6 +54,10 @@ def proposed(chain: Chain, proposal: Any, poll: int = 7) -> bytes:
     return scheduler.enactment_name(poll)
 
 
+def passed(chain: Chain, poll: int = 7) -> None:
+    chain.block(before=chain.serviced(poll, "Confirmed"))
+
+
 def noted(chain: Chain, raw: bytes) -> None:
     said: Said = ("Preimage", ("Noted", {"hash": blake2_256(raw)}))
     chain.block(Sent(BOB, chain.call("Preimage", "note_preimage", bytes=raw), [said]))
@@ -94,6 +98,7 @@ def test_an_enactment_dispatches_what_was_proposed(chain: Chain, *, noted_first:
     name = proposed(chain, ("Lookup", {"hash": digest, "len": len(call.data)}))
     if not noted_first:
         noted(chain, call.data)
+    passed(chain)
     items = chain.block(before=[*said, dispatched((DUE, 3), name=name)])
     (root,) = [i for i in items if isinstance(i, Dispatched) and i.call.name == "dispatch_as"]
     assert root.origin.kind is OriginKind.ROOT
@@ -102,7 +107,8 @@ def test_an_enactment_dispatches_what_was_proposed(chain: Chain, *, noted_first:
 
 def test_an_enactment_of_a_short_call_needs_no_preimage(chain: Chain) -> None:
     call, said = voting(chain)
-    name = proposed(chain, ("Inline", call.data))
+    name = proposed(chain, ("Inline", call.data + b"\0"))  # the chain reads no further
+    passed(chain)
     assert votes_of(chain.block(before=[*said, dispatched(name=name)])) == [(ALICE, None)]
 
 
@@ -118,6 +124,7 @@ def test_a_curator_that_a_referendum_proposes_is_known_with_its_fee() -> None:
     curator = {"bounty_id": 0, "curator": ("Id", ALICE), "fee": 77}
     call = chain.call("Bounties", "approve_bounty_with_curator", **curator)
     name = proposed(chain, ("Inline", call.data))
+    passed(chain)
     said: list[Said] = [
         ("Bounties", ("BountyApproved", {"index": 0})),
         ("Bounties", ("CuratorProposed", {"bounty_id": 0, "curator": ALICE})),
@@ -153,8 +160,59 @@ def test_what_is_over_is_forgotten(chain: Chain) -> None:
         ]
     )
     assert (len(tasks.agenda), len(tasks.named), len(tasks.preimages)) == (0, 3, 0)
+    passed(chain, 9)
     chain.block(before=[*said, dispatched(name=scheduler.enactment_name(9))])
     assert len(tasks.named) == 2  # those of the polls that every chain here opens with
+
+
+def test_another_pallets_task_of_the_same_name_is_not_taken_for_the_enactment(
+    chain: Chain,
+) -> None:
+    """Referenda of the fellowship name theirs alike: while a poll goes on, it is not that one."""
+    call, _ = voting(chain)
+    name = proposed(chain, ("Inline", call.data))
+    items = chain.block(before=[dispatched(name=name)])
+    assert not [item for item in items if isinstance(item, Dispatched)]
+    assert chain.voting() is None
+
+
+def test_a_task_that_lost_its_call_is_forgotten(chain: Chain) -> None:
+    call, _ = voting(chain)
+    scheduled(chain, call)
+    lost = {"task": (DUE, 0), "id": None}
+    chain.block(before=[("Scheduler", ("CallUnavailable", lost))])
+    assert len(chain.mirrors.scheduler.agenda) == 0
+
+
+def test_what_another_hook_deposited_is_no_part_of_a_task() -> None:
+    """On Kusama the treasury's hook runs before the scheduler's."""
+    chain = opened(eras.E1)
+    remark = chain.call("System", "remark", remark=b"")
+    proposing = {"value": 10**13, "description": b"work"}
+    said = [("Bounties", ("BountyProposed", {"index": 0}))]
+    chain.block(Sent(BOB, chain.call("Bounties", "propose_bounty", **proposing), said))
+    approve = chain.call("Bounties", "approve_bounty", bounty_id=0)
+    name = proposed(chain, ("Inline", approve.data))
+    passed(chain)
+    chain.block(before=[("Bounties", ("BountyApproved", {"index": 0})), dispatched(name=name)])
+    scheduled(chain, remark)
+    spending: list[Said] = [
+        ("Treasury", ("Spending", {"budget_remaining": 10**14})),
+        ("Bounties", ("BountyBecameActive", {"index": 0})),
+        ("Treasury", ("Rollover", {"rollover_balance": 10**14 - 10**13})),
+    ]
+    items = chain.block(before=[*spending, dispatched()])
+    assert [str(i.call) for i in items if isinstance(i, Dispatched)] == ["System.remark"]
+    ((_, bounty),) = chain.mirrors.spending.bounties.bounties.items()
+    assert type(bounty.status).__name__ == "Funded"
+
+
+def test_what_the_task_before_left_behind_is_no_part_of_a_task(chain: Chain) -> None:
+    call, said = voting(chain)
+    scheduled(chain, call)
+    cleared: Said = ("Preimage", ("Cleared", {"hash": blake2_256(b"another")}))
+    items = chain.block(before=[dispatched((DUE - 1, 0)), cleared, *said, dispatched()])
+    assert votes_of(items) == [(ALICE, None)]
 
 
 def test_a_call_that_its_events_do_not_fit_is_reported_never_guessed() -> None:
