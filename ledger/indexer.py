@@ -7,7 +7,7 @@ happens in between, the database holds a whole ledger at a block, and the next r
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from ibp_chain.blocks import Block, BlockRef
+from ibp_chain.blocks import Block
 from ibp_chain.errors import InputError
 from ibp_chain.source import BlockSource
 from ibp_chain.state_excerpt import Excerpt
@@ -125,11 +125,14 @@ def _check_chain(store: Store, source: BlockSource) -> None:
 
 def _next(store: Store, source: BlockSource) -> BlockNumber:
     """The first block to read. A source that begins above it cannot continue the store."""
-    head: BlockRef | None = store.head()
+    head, first = store.head(), source.first()
     if head is None:
-        return source.first()
-    if source.first() > head.number + 1:
+        return first
+    if first <= head.number + 1:
+        return BlockNumber(head.number + 1)
+    block = next(iter(source.blocks(first, first)), None)
+    if block is None or block.header.parent_hash != head.hash:  # unless heights were skipped
         raise InputError(
-            f"{store.name} stands at block {head.number}, the blocks begin with {source.first()}"
+            f"{store.name} stands at block {head.number}, the blocks begin with {first}"
         )
-    return BlockNumber(head.number + 1)
+    return first

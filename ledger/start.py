@@ -15,7 +15,7 @@ from ibp_chain.state_excerpt import Excerpt
 from ibp_chain.types import SpecVersion
 from ledger import clock
 from ledger.mirrors import Mirrors
-from ledger.pallets import balances, democracy, referenda, scheduler
+from ledger.pallets import balances, democracy, migration, referenda, scheduler
 from ledger.replay import BlockReport, Runtimes, checked_time
 from ledger.state import Head, State
 from ledger.storage import twox_128
@@ -27,7 +27,8 @@ def prefixes() -> tuple[bytes, ...]:
     """The storage that a ledger begins with."""
     mirrored = (item.prefix for item in Mirrors().mirrored_maps())
     read = referenda.info_keys, democracy.info_keys, scheduler.agenda_keys, scheduler.preimage_keys
-    return (LAST_UPGRADE_KEY, _NOW, *mirrored, *(keys().prefix for keys in read))
+    stages = (_stage_key(side) for side in migration.Side)
+    return (LAST_UPGRADE_KEY, _NOW, *stages, *mirrored, *(keys().prefix for keys in read))
 
 
 def begin(state: State, excerpt: Excerpt, runtimes: Runtimes) -> BlockReport:
@@ -39,6 +40,7 @@ def begin(state: State, excerpt: Excerpt, runtimes: Runtimes) -> BlockReport:
     if state.head.value is not None:
         raise InputError("a ledger that has blocks cannot begin anew: use an empty database")
     header, runtime = excerpt.header, runtimes(executed_by(excerpt))
+    _take_stage(state.mirrors, excerpt, runtime)
     _take_mirrored(state.mirrors, excerpt)
     _take_polls(state.mirrors, excerpt, runtime)
     _take_tasks(state.mirrors, excerpt, runtime)
@@ -68,6 +70,18 @@ def executed_by(excerpt: Excerpt) -> SpecVersion:
     if raw is None:
         raise DecodeError(f"state after block {excerpt.header.number} names no runtime")
     return SpecVersion(decode_compact(raw)[0])
+
+
+def _stage_key(side: migration.Side) -> bytes:
+    return twox_128(side) + twox_128(migration.STAGES[side])
+
+
+def _take_stage(mirrors: Mirrors, excerpt: Excerpt, runtime: Runtime) -> None:
+    for side in migration.Side:
+        raw = excerpt.value(_stage_key(side))
+        if raw is not None and runtime.has_pallet(side):
+            stage = runtime.decode_storage(side, migration.STAGES[side], raw)
+            migration.take_stage(mirrors.migration, side, excerpt.header.number, stage)
 
 
 def _take_mirrored(mirrors: Mirrors, excerpt: Excerpt) -> None:

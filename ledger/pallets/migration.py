@@ -7,9 +7,10 @@ messages that no pallet reports, so mirror and chain are not to be compared; nob
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ibp_chain.blocks import EventRecord
+from ibp_chain.errors import InputError
 from ibp_chain.scale import schema
 from ibp_chain.types import BlockNumber
 from ledger.storage import StorageValue
@@ -23,6 +24,15 @@ class Side(StrEnum):
 
 
 SIDES: Mapping[str, Side] = {side.value: side for side in Side}
+
+
+STAGES: Mapping[Side, str] = {
+    Side.RELAY: "RcMigrationStage",
+    Side.ASSET_HUB: "AhMigrationStage",
+}
+"""Each migrator's storage item that says how far it is; absent where it has not begun."""
+_NOT_BEGUN = frozenset({"Pending", "MigrationPaused", "Scheduled", "WaitingForAh", "WarmUp"})
+_DONE = "MigrationDone"
 
 
 class Window(NamedTuple):
@@ -48,6 +58,22 @@ class Storage:
         """Whether entries are on their way."""
         window = self.window.value
         return window is not None and window.finished is None
+
+
+def take_stage(storage: Storage, side: Side, block: BlockNumber, stage: Any) -> None:
+    """Begin with a decoded stage after `block`. Raises `InputError` while the migration runs.
+
+    On a relay chain that it has left, `Window` is that block alone: storage does not say when.
+    """
+    name = stage[0] if isinstance(stage, tuple) else stage
+    if name in _NOT_BEGUN:
+        return
+    if name != _DONE:
+        raise InputError(
+            f"the Asset Hub Migration runs at block {block} ({name}): begin before it or after it"
+        )
+    if side is Side.RELAY:
+        storage.window.put(Window(block, block))
 
 
 class Happened(StrEnum):

@@ -9,12 +9,13 @@ from ibp_chain.archive_blocks import LAST_UPGRADE_KEY
 from ibp_chain.blocks import Header, blake2_256
 from ibp_chain.errors import CheckFailed, DecodeError, InputError
 from ibp_chain.networks import NETWORKS
+from ibp_chain.scale.metadata import variants_of
 from ibp_chain.scale.primitives import encode_compact
 from ibp_chain.state_excerpt import Excerpt
 from ibp_chain.trie import trie_root
 from ibp_chain.types import BlockNumber, Hash, PollIndex, RelayBlockNumber, SpecVersion, TrackId
 from ledger.origins import OriginKind
-from ledger.pallets import democracy, referenda, scheduler
+from ledger.pallets import democracy, migration, referenda, scheduler
 from ledger.start import begin
 from ledger.state import State
 from tests.support.tries import trie_of
@@ -185,3 +186,41 @@ def test_a_malformed_entry_is_refused() -> None:
     key = runtime.storage_key("ConvictionVoting", "ClassLocksFor", ALICE)
     with pytest.raises(DecodeError):
         begun(eras.E2, entries | {key: entries[key][:-1]})
+
+
+@pytest.mark.parametrize(
+    ("era", "stage", "moved_away"),
+    [
+        (eras.E2, "Scheduled", False),
+        (eras.E2, "MigrationDone", True),
+        (eras.E2_HUB, "Pending", False),
+        (eras.E2_HUB, "MigrationDone", False),
+    ],
+)
+def test_whether_governance_has_left_is_read_too(era: str, stage: str, *, moved_away: bool) -> None:
+    assert begun(era, storage(era) | at_stage(era, stage)).mirrors.moved_away == moved_away
+
+
+@pytest.mark.parametrize(
+    ("era", "stage"), [(eras.E2, "CoolOff"), (eras.E2_HUB, "DataMigrationOngoing")]
+)
+def test_no_ledger_begins_while_the_migration_runs(era: str, stage: str) -> None:
+    with pytest.raises(InputError, match="Asset Hub Migration runs at block 1000"):
+        begun(era, storage(era) | at_stage(era, stage))
+
+
+def at_stage(era: str, stage: str) -> dict[bytes, bytes]:
+    runtime = eras.runtime(era)
+    side = next(side for side in migration.Side if runtime.has_pallet(side))
+    found = next(
+        v
+        for v in variants_of(
+            runtime.metadata, runtime.metadata.pallets[side].storage[migration.STAGES[side]].value
+        )
+        if v.name == stage
+    )
+    # those with a field here have a block number
+    return {
+        runtime.storage_key(side, migration.STAGES[side]): bytes((found.index,))
+        + b"\0" * (4 if found.fields else 0)
+    }
