@@ -16,6 +16,8 @@ scalecodec reads by a rule of its own instead of the registry's, and all types t
   (`test_scale_peers` compares those);
 * a bit sequence, shown as text of all bits without their number (compared below);
 * `[u8; 0]`, shown as a list;
+* `Compact<()>`, of which scalecodec reads a byte that parity-scale-codec does not write: the type
+  of an address by index, so that such addresses are left out, too;
 * the runtime's call: calls are compared one by one.
 """
 
@@ -71,8 +73,26 @@ def omitted() -> set[md.TypeId]:
             if type_id not in found and not found.isdisjoint(md.types_in(each))
         }
         if not more:
-            return found
+            return found | empty_compacts()
         found |= more
+
+
+@cache
+def empty_compacts() -> set[md.TypeId]:
+    """`Compact<()>`, which is `()` to us."""
+    return {
+        field.type
+        for each in values().types.values()
+        if each.path[-1:] == ("MultiAddress",) and isinstance(each.definition, md.Variants)
+        for variant in each.definition.variants
+        if variant.name == "Index"
+        for field in variant.fields
+    }
+
+
+def _is_misread(value: Any) -> bool:
+    """Whether an address by index is in it."""
+    return "('Index', ())" in repr(value)
 
 
 @cache
@@ -122,6 +142,8 @@ def test_every_call_reads_as_scalecodec_reads_it() -> None:
         for variant in md.variants_of(values().metadata, pallet.calls):
             if omitted().isdisjoint(field.type for field in variant.fields):
                 args = values().fields(variant.fields, SeededDice(source), 4)
+                while _is_misread(args):
+                    args = values().fields(variant.fields, SeededDice(source), 4)
                 raw = bytes((pallet.index, variant.index))
                 raw += readings().encoders.fields(variant.fields)(args)
                 call = readings().value(values().metadata.extrinsic.call, raw)
@@ -148,7 +170,10 @@ def test_bits_are_those_that_scalecodec_reads() -> None:
 
 
 def _check_value(type_id: md.TypeId, source: random.Random) -> None:
-    raw = readings().encoders.of(type_id)(values().of(type_id, SeededDice(source), room=4))
+    value = values().of(type_id, SeededDice(source), room=4)
+    raw = readings().encoders.of(type_id)(value)
+    if _is_misread(value):
+        return
     if b"0x" in raw:  # text to scalecodec, and then not to be told from its hex
         return
     ours = readings().value(type_id, raw)
