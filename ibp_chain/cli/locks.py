@@ -80,13 +80,13 @@ def locks(
         found = [_found(open_ledger(db, None, at), account, law, None)]
     else:
         # all of them before the first replay, which may take hours: what is amiss is said at once
-        chapters = [_chapter(folder, account, law) for folder in archives]
-        found = []
-        for folder, chapter in sorted(
-            zip(archives, chapters, strict=True), key=lambda pair: pair[1].network.name
-        )[::-1]:  # a relay chain before its Asset Hub, to which it tells what storage does not
-            opened = open_ledger(db, folder, at, _following(chapter, chapters))
-            found.append(_found(opened, account, law, chapter))
+        chapters = relays_first([(_chapter(folder, account, law), folder) for folder in archives])
+        found = [
+            _found(
+                open_ledger(db, folder, at, _following(chapter, chapters)), account, law, chapter
+            )
+            for chapter, folder in chapters
+        ]
     _tell(found, since, as_json=as_json)
 
 
@@ -112,9 +112,17 @@ def _chapter(archive: Path, addresses: Sequence[str], rules: LockRules) -> Chapt
     return Chapter(network, PromiseHistory(who, rules.required_planck(network)))
 
 
-def _following(chapter: Chapter, others: Sequence[Chapter]) -> Heard:
+def relays_first(chapters: Sequence[tuple[Chapter, Path]]) -> list[tuple[Chapter, Path]]:
+    """In the given order, but relay chains before Asset Hubs: they tell what storage does not."""
+    return sorted(chapters, key=lambda pair: pair[0].network.name.endswith(_ASSET_HUB))
+
+
+def _following(chapter: Chapter, others: Sequence[tuple[Chapter, Path]]) -> Heard:
     """Listens to the blocks of `chapter`, begun with what its relay chain's blocks told."""
-    relay = next((o for o in others if chapter.network.name == f"{o.network.name}-asset-hub"), None)
+    relay = next(
+        (other for other, _ in others if chapter.network.name == other.network.name + _ASSET_HUB),
+        None,
+    )
 
     def heard(state: State, constants: Constants, report: BlockReport) -> None:
         if relay is not None and chapter.history.heard is None:
@@ -155,6 +163,7 @@ def _account_on(network: Network, addresses: Sequence[str]) -> AccountId:
     )
 
 
+_ASSET_HUB = "-asset-hub"
 _SHARED_KEYS = frozenset({"polkadot", "polkadot-asset-hub", "kusama", "kusama-asset-hub"})
 """Chains on which people use one key: they differ in the address of it only."""
 

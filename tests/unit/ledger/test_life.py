@@ -1,11 +1,13 @@
 """A promise over several chains: what counts as one life, and what as a gap."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ibp_chain.blocks import BlockRef, EventRecord, Phase
+from ibp_chain.cli.locks import relays_first
 from ibp_chain.errors import InputError
 from ibp_chain.networks import NETWORKS
 from ibp_chain.types import AccountId, BlockNumber, Hash, Planck, RelayBlockNumber, SpecVersion
@@ -184,6 +186,13 @@ def test_asset_hub_learns_from_the_relay_chain_which_prior_locks_count() -> None
         Standing.MIGRATING,
         Standing.KEPT,
     ]
+
+
+def test_relay_chains_are_read_before_what_learns_from_them() -> None:
+    given = ["kusama-asset-hub", "polkadot-asset-hub", "polkadot", "kusama"]
+    chapters = [(Chain(name).chapter, Path(name)) for name in given]
+    read = [chapter.network.name for chapter, _ in relays_first(chapters)]
+    assert read == ["polkadot", "kusama", "kusama-asset-hub", "polkadot-asset-hub"]
 
 
 def test_asset_hub_learns_nothing_where_other_locks_arrived() -> None:
