@@ -117,6 +117,7 @@ def start_devnet(
     height: int | None = None,
     mode: str = "Manual",
     load: Path | None = None,
+    executor: str | None = None,
 ) -> Iterator[Devnet]:
     """Run a test chain from genesis, with block 1 made, until the context ends.
 
@@ -124,7 +125,8 @@ def start_devnet(
     `genesis_storage` overrides raw entries of block 0. `timestamp_ms` is the clock before block 1,
     by default a fixed instant. Finality trails the head by `finality_lag` blocks. `height` is the
     height of block 2. `mode` is Manual, Instant or Batch. `load` goes on from a snapshot, made with
-    the same `spec` and `genesis_storage`.
+    the same `spec` and `genesis_storage`. `executor` runs the runtime: `v8`, the default, or
+    `chopsticks`, which that one is held against.
 
     Raises `ConfigError` when Node, its packages or the specification are missing, and when the
     server does not start, with what it said.
@@ -141,6 +143,7 @@ def start_devnet(
             "--timestamp": timestamp_ms,
             "--height": height,
             "--load": None if load is None else load.resolve(),
+            "--executor": executor,
             "--storage": _written(Path(folder) / "storage.json", genesis_storage),
         }
         given = [str(part) for pair in options.items() if pair[1] is not None for part in pair]

@@ -1,9 +1,8 @@
 // Makes one block: the runtime initialises it, applies inherents and extrinsics, and finalises it.
-import { Block, inherentProviders, newHeader, runTask, taskHandler } from '@acala-network/chopsticks-core'
+import { inherentProviders, newHeader } from '@acala-network/chopsticks-core'
 import { hexToU8a } from '@polkadot/util'
 import { extrinsicsRoot } from './header.mjs'
 import { invalidParams, RpcError } from './rpc/errors.mjs'
-import { TrieLayer } from './storage.mjs'
 import { changesForHeight, changesForSlots } from './time.mjs'
 
 const NO_MESSAGES = { transactions: [], downwardMessages: [], upwardMessages: {}, horizontalMessages: {} }
@@ -48,12 +47,11 @@ class Draft {
     const draft = new Draft()
     draft.chain = chain
     draft.registry = await parent.block.registry
-    draft.view = parent.view.with(jump)
     // The parent as this block's runtime sees it. Chopsticks' blocks hold their parents weakly.
-    draft.parent = new Block(chain, parent.number, parent.hash, parent.block, {
+    draft.parent = chain.makeBlock(parent.number, parent.hash, parent.block, {
       header: parent.header,
       extrinsics: parent.extrinsics,
-      storage: new TrieLayer(() => draft.view),
+      storage: parent.storageWith(jump),
     })
     draft.header = await newHeader(draft.parent, height)
     draft.number = draft.header.number.toNumber()
@@ -66,7 +64,7 @@ class Draft {
   }
 
   fresh() {
-    return new Block(this.chain, this.number, PLACEHOLDER_HASH, this.parent, {
+    return this.chain.makeBlock(this.number, PLACEHOLDER_HASH, this.parent, {
       header: this.header,
       extrinsics: [],
       storage: this.parent.storage,
@@ -77,7 +75,7 @@ class Draft {
   // which shows in the extrinsics root.
   async execute(extrinsics) {
     const body = [...this.inherents, ...extrinsics]
-    const response = await this.#run(this.fresh(), [
+    const response = await this.chain.executor.run(this.fresh(), [
       ['Core_initialize_block', [this.header.toHex()]],
       ...body.map((raw) => ['BlockBuilder_apply_extrinsic', [raw]]),
       ['BlockBuilder_finalize_block', []],
@@ -98,7 +96,7 @@ class Draft {
   async sort(extrinsics) {
     const block = this.fresh()
     const step = async (...calls) => {
-      const response = await this.#run(block, calls)
+      const response = await this.chain.executor.run(block, calls)
       return response.Call ?? { failure: response.Error }
     }
     const opened = await step(
@@ -120,15 +118,6 @@ class Draft {
       }
     }
     return [applied, refused]
-  }
-
-  #run(block, calls) {
-    return block.wasm.then((wasm) =>
-      runTask(
-        { wasm, calls, mockSignatureHost: false, allowUnresolvedImports: false, runtimeLogLevel: this.chain.runtimeLogLevel },
-        taskHandler(block),
-      ),
-    )
   }
 }
 

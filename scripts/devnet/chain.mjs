@@ -2,7 +2,9 @@
 //
 // Stock chopsticks invents genesis' hash, roots and unknown blocks; here every block that is
 // answered with was made here, and its header commits to its body and its state.
-import { Block, Blockchain, getRuntimeVersion } from '@acala-network/chopsticks-core'
+import { Blockchain } from '@acala-network/chopsticks-core'
+import { TrieBlock } from './block.mjs'
+import { EXECUTORS } from './executors.mjs'
 import { Finality } from './finality.mjs'
 import { decodeHeader, extrinsicsRoot, genesisHeader } from './header.mjs'
 import { TrieLayer } from './storage.mjs'
@@ -23,6 +25,12 @@ class Entry {
     this.hash = header.hash.toHex()
   }
 
+  // What a block on top of this one reads, with `changes` made before it.
+  storageWith(changes) {
+    const view = this.view.with(changes)
+    return new TrieLayer(() => view)
+  }
+
   override(pairs) {
     this.overrides = { ...this.overrides, ...Object.fromEntries(pairs) }
     this.view = this.view.with(pairs)
@@ -30,15 +38,18 @@ class Entry {
 }
 
 export class Chain extends Blockchain {
+  takesAnySignature = false
   #entries = new Map() // by hash, forks too
   #canonical = new Map() // by height
   #queue = Promise.resolve()
 
-  static async create(spec, { finalityLag }) {
-    const { stateVersion } = await getRuntimeVersion(spec.code)
+  // `executor` is a name of EXECUTORS.
+  static async create(spec, { finalityLag, executor = 'v8' }) {
+    const { stateVersion } = await EXECUTORS[executor].runtimeVersion(spec.code)
     const state = new Trie(stateVersion ?? 0).with(spec.storage)
     const genesis = new Entry(null, genesisHeader(state.root), [], state)
     const chain = new Chain(spec, genesis)
+    chain.executor = EXECUTORS[executor]
     chain.finality = new Finality(genesis, finalityLag)
     await chain.#add(genesis)
     return chain
@@ -129,10 +140,14 @@ export class Chain extends Blockchain {
     await super.setHead(entry.block)
   }
 
+  makeBlock(number, hash, parent, contents) {
+    return new TrieBlock(this, number, hash, parent, contents)
+  }
+
   #block(entry) {
     const code = entry.view.get(CODE)
     const sameRuntime = entry.parent?.view.get(CODE) === code
-    return new Block(this, entry.number, entry.hash, sameRuntime ? entry.parent.block : undefined, {
+    return this.makeBlock(entry.number, entry.hash, sameRuntime ? entry.parent.block : undefined, {
       header: entry.header,
       extrinsics: entry.extrinsics,
       storage: new TrieLayer(() => entry.view),

@@ -4,6 +4,7 @@
 import { parseArgs } from 'node:util'
 import { defaultLogger } from '@acala-network/chopsticks-core'
 import { Chain } from './chain.mjs'
+import { EXECUTORS } from './executors.mjs'
 import { MODES, Pool } from './pool.mjs'
 import { rpcMethods } from './rpc/index.mjs'
 import { listen, serve } from './server.mjs'
@@ -24,6 +25,7 @@ const USAGE = `node main.mjs --spec FILE
   --ss58 N           address prefix, in place of the specification's
   --load FILE        go on from a snapshot
   --save FILE        write a snapshot at the end
+  --executor NAME    what executes the runtime: v8 (default), or chopsticks, to compare with
   --log LEVEL        chopsticks' log (stdout): silent (default), error, warn, info, debug, trace
   --lifeline         end when stdin closes`
 
@@ -44,6 +46,7 @@ function readOptions() {
         ss58: { type: 'string' },
         load: { type: 'string' },
         save: { type: 'string' },
+        executor: { type: 'string', default: 'v8' },
         log: { type: 'string', default: 'silent' },
         lifeline: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -55,6 +58,9 @@ function readOptions() {
   if (values.help) return values
   if (!values.spec) throw wrongCall('--spec is missing')
   if (!MODES.includes(values.mode)) throw wrongCall(`--mode ${values.mode}: known are ${MODES.join(', ')}`)
+  if (!Object.hasOwn(EXECUTORS, values.executor)) {
+    throw wrongCall(`--executor ${values.executor}: known are ${Object.keys(EXECUTORS).join(', ')}`)
+  }
   const limits = { port: 65_535, timestamp: 2 ** 48, height: 2 ** 32 - 1, lag: 2 ** 32, ss58: 16_383 }
   for (const [name, limit] of Object.entries(limits)) {
     if (values[name] !== undefined) values[name] = wholeNumber(name, values[name], limit)
@@ -76,7 +82,7 @@ async function start(options) {
   if (options.ss58 !== undefined) spec.properties = { ...spec.properties, ss58Format: options.ss58 }
   const snapshot = options.load === undefined ? undefined : readSnapshot(options.load)
   const server = await listen(options.port)
-  const chain = await Chain.create(spec, { finalityLag: options.lag })
+  const chain = await Chain.create(spec, { finalityLag: options.lag, executor: options.executor })
   const pool = new Pool(chain, options.mode)
   if (snapshot) await load(chain, snapshot)
   else await firstBlocks(chain, pool, options)
@@ -104,6 +110,8 @@ function endOn({ chain, stop }, options) {
     ending = true
     stop()
     if (options.save) save(chain, options.save)
+    // The logger would wait for its thread, half a second in which it has nothing to write.
+    if (options.log === 'silent') process.removeAllListeners('exit')
     process.exit(0)
   }
   process.on('SIGTERM', end)

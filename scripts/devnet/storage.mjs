@@ -8,6 +8,10 @@ export class TrieLayer {
     this.#view = view
   }
 
+  get view() {
+    return this.#view()
+  }
+
   deleted() {
     return false
   }
