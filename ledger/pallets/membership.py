@@ -1,7 +1,8 @@
 """Membership: members, their accounts and payees, milestones, and the accounts linked to them.
 
 One of the ledger's own pallets, fed by `member`, `milestone` and `link` remarks.
-Storage: `Members`, `Owners`, `Milestones`, `Links`. Rule: `docs/remarks.md`.
+Storage: `Members`, `Owners`, `Milestones`, `Links`, `Transitions`. Rule: `docs/remarks.md`.
+What a member is called, candidate or member, follows from these by `ledger.program.standing`.
 """
 
 from collections.abc import Mapping
@@ -57,6 +58,25 @@ class MilestoneRecord(NamedTuple):
     granted_at: BlockNumber
 
 
+class TransitionKind(IntEnum):
+    REGISTERED = 0
+    SUSPENDED = 1
+    REINSTATED = 2
+    REMOVED = 3
+    GRANTED = 4
+    REVOKED = 5
+
+
+class Transition(NamedTuple):
+    """Something that the curators made of a member. Kept for ever, beyond the member's removal."""
+
+    kind: TransitionKind
+    milestone: int | None
+    """Which was granted or revoked."""
+    extrinsic: int | None
+    """None for what a hook dispatched."""
+
+
 # --- Storage ----------------------------------------------------------------------
 
 _ACCOUNTS = schema.vec(schema.sequence(schema.text, schema.account))
@@ -100,6 +120,25 @@ class Storage:
             (member, network, account),
             schema.u32,  # type: ignore[arg-type]  # BlockNumber is a NewType of int
         )
+        number = KeyPart(Hasher.IDENTITY, schema.u32)
+        self.transitions: StorageMap[tuple[MemberId, BlockNumber, int], Transition] = StorageMap(
+            "Membership",
+            "Transitions",
+            (member, number, number),
+            schema.struct(
+                Transition,
+                kind=schema.enum(TransitionKind),
+                milestone=schema.option(schema.u8),
+                extrinsic=schema.option(schema.u32),
+            ),
+        )
+
+
+def active(storage: Storage) -> frozenset[MemberId]:
+    """Who is a member and neither suspended nor removed."""
+    return frozenset(
+        member for member, record in storage.members.items() if record.status is MemberStatus.ACTIVE
+    )
 
 
 # --- Calls: the curators, who are checked by the caller -------------------------------
@@ -109,6 +148,7 @@ def member(storage: Storage, said: Said, body: Member) -> None:
     """Register, update, suspend, reinstate or remove a member. Raises `Rejected`."""
     if body.action is MemberAction.REGISTER:
         _register(storage, said, body)
+        _note(storage, said, body.member, TransitionKind.REGISTERED)
         return
     known = _present(storage, body.member)
     match body.action:
@@ -121,6 +161,8 @@ def member(storage: Storage, said: Said, body: Member) -> None:
         case MemberAction.REMOVE:
             _move(storage, said, body, known, known.status, MemberStatus.REMOVED)
             _disown(storage, body.member)
+    if body.action in _TRANSITIONS:
+        _note(storage, said, body.member, _TRANSITIONS[body.action])
 
 
 def milestone(storage: Storage, said: Said, body: Milestone) -> None:
@@ -135,8 +177,11 @@ def milestone(storage: Storage, said: Said, body: Milestone) -> None:
         )
     if granted:
         storage.milestones.remove(key)
+        kind = TransitionKind.REVOKED
     else:
         storage.milestones.insert(key, MilestoneRecord(body.evidence, said.block))
+        kind = TransitionKind.GRANTED
+    _note(storage, said, body.member, kind, body.milestone)
 
 
 # --- Calls: a member --------------------------------------------------------------------
@@ -161,6 +206,23 @@ def link(storage: Storage, said: Said, body: Link, network: Network) -> None:
 
 
 # --- Internals ----------------------------------------------------------------------
+
+_TRANSITIONS = {
+    MemberAction.SUSPEND: TransitionKind.SUSPENDED,
+    MemberAction.REINSTATE: TransitionKind.REINSTATED,
+    MemberAction.REMOVE: TransitionKind.REMOVED,
+}
+
+
+def _note(
+    storage: Storage,
+    said: Said,
+    member_id: MemberId,
+    kind: TransitionKind,
+    milestone_number: int | None = None,
+) -> None:
+    transition = Transition(kind, milestone_number, said.extrinsic_index)
+    storage.transitions.insert((member_id, *said.key), transition)
 
 
 def _present(storage: Storage, member_id: MemberId) -> MemberRecord:
