@@ -1,8 +1,9 @@
 """One truth out of several oracles' observations of one day.
 
 Contract: pure, and the same for any order of the observations. Where a quorum of honest oracles
-agree, no minority outside that quorum changes a verdict or, where they also agree on the time, a
-response time.
+agree, nobody outside that quorum changes a verdict or, where they also agree on the time, a
+response time. Whatever honest oracles say, fewer than a quorum reach no verdict without one of
+them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -122,12 +123,16 @@ def consensus(
 
 @lru_cache(maxsize=1 << 16)
 def majority(statuses: tuple[int, ...], quorum: int) -> Verdict:
-    """What more than half of those who know say, where at least `quorum` know; else UNKNOWN."""
+    """What at least `quorum` say, and more than half of those who know; else UNKNOWN.
+
+    That a quorum knows is not enough: where honest oracles cannot tell, those outside a quorum
+    could be most of those who say they can, and charge for what nobody honest saw.
+    """
     known = [status for status in statuses if status != Status.UNKNOWN]
-    if len(known) >= quorum:
-        for status in (Status.OK, Status.FAILED, Status.SLOW):
-            if 2 * known.count(status) > len(known):
-                return Verdict(status)
+    for status in (Status.OK, Status.FAILED, Status.SLOW):
+        votes = known.count(status)
+        if votes >= quorum and 2 * votes > len(known):
+            return Verdict(status)
     return Verdict.UNKNOWN
 
 

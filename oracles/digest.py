@@ -10,13 +10,13 @@ from ibp_chain.accounts import verify_signature
 from ibp_chain.remark_bodies import Observe, Report
 from ibp_chain.remarks import KINDS, signing_digest
 from ibp_chain.types import AccountId, Hash
+from ledger.pallets.scores import NO_PREVIOUS
 from oracles.errors import DigestRefused
 
 Digest = Observe | Report
 Sign = Callable[[bytes], bytes]
 """The oracle's sr25519 signature over exactly these bytes."""
 
-NO_PREVIOUS = Hash(bytes(32))
 _UNSIGNED = bytes(64)
 
 
@@ -49,6 +49,7 @@ def report(
     program: Hash,
     oracle: AccountId,
     day: date,
+    turn: int,
     root: Hash,
     rows: int,
     observes: Iterable[Hash],
@@ -61,7 +62,7 @@ def report(
     `ValidationError`, a `ValueError`, for no observations at all.
     """
     unsigned = Report(
-        program=program, oracle=oracle, day=day.isoformat(), root=root, rows=rows,
+        program=program, oracle=oracle, day=day.isoformat(), turn=turn, root=root, rows=rows,
         observes=tuple(sorted(set(observes))), sig=_UNSIGNED,
     )  # fmt: skip
     signed = unsigned.model_copy(update={"sig": sign(signing_digest(unsigned, ss58_prefix))})

@@ -1,6 +1,7 @@
 """Equivocation: two statements by one oracle that cannot both be honest, provable offline.
 
-Evidence is two signed bodies of one programme, oracle, day and kind with different roots. Their
+Evidence is two signed bodies of one programme, oracle, day and kind, and where they are reports of
+one turn, with different roots. Their
 signatures alone convict: neither has to be on chain.
 """
 
@@ -29,7 +30,12 @@ def convict(one: Digest, other: Digest, ss58_prefix: int) -> None:
     """Raises `EvidenceRefused` unless the two digests together are equivocation."""
     if type(one) is not type(other):
         raise EvidenceRefused("the two statements are of different kinds")
-    for name in ("program", "oracle", "day"):
+    same = (
+        ("program", "oracle", "day", "turn")
+        if isinstance(one, Report)
+        else ("program", "oracle", "day")
+    )
+    for name in same:
         if getattr(one, name) != getattr(other, name):
             raise EvidenceRefused(f"the two statements differ in their {name}: no contradiction")
     if one.root == other.root:

@@ -5,7 +5,7 @@ place in the tree and the path to the root. Whoever checks it brings root and ro
 ledger; nothing that the prover says about them counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal, NamedTuple
@@ -15,9 +15,9 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 from ibp_chain.errors import DecodeError
 from ibp_chain.merkle import verify_inclusion
 from ibp_chain.remark_bodies import Body, Count, Day, HashText
-from ibp_chain.remarks import Kind, canonical_json
+from ibp_chain.remarks import Kind
 from ibp_chain.types import AccountId, Hash
-from oracles.documents import VersionOne, read_document, write_document
+from oracles.documents import VersionOne, read_document, same_json, write_document
 from oracles.errors import ProofError, ProofRefused
 from oracles.report import REPORT
 from oracles.rows import Layout, R, Row, Tree
@@ -48,12 +48,20 @@ class StandingReport(NamedTuple):
     rows: int
     quorum: int
     reporters: tuple[AccountId, ...]
-    """The oracles behind this root, equivocators left out."""
+    """The oracles that reported this root."""
 
 
 def prove(layout: Layout[R], rows: Sequence[R], index: int) -> Proof:
     """That canonical `rows` have their row `index` in them. Raises `IndexError`, `RowsError`."""
     return _prove(layout, rows, layout.tree(rows), index)
+
+
+def prove_all(layout: Layout[R], rows: Sequence[R]) -> Iterator[Proof]:
+    """One proof for each of canonical `rows`, in order; each row is encoded once, for both the
+    tree and its proof. Raises `RowsError` before the first.
+    """
+    leaves = layout.encoded(rows)
+    return _all(layout.kind, rows, leaves, Tree(leaves))
 
 
 def prove_member(layout: Layout[R], rows: Sequence[R], member: str) -> tuple[Proof, ...]:
@@ -170,10 +178,15 @@ def read_proof(data: bytes) -> Proof:
         document.row,
         document.path,
     )
-    # compared as JSON: in Python True equals 1
-    if canonical_json(_row(proof).fields()) != canonical_json(document.fields):
+    if not same_json(_row(proof).fields(), document.fields):
         raise ProofRefused("the readable fields do not say what the row says")
     return proof
+
+
+def _all(kind: Kind, rows: Sequence[R], leaves: Sequence[bytes], tree: Tree) -> Iterator[Proof]:
+    root, size = tree.root, tree.size
+    for index, (row, leaf) in enumerate(zip(rows, leaves, strict=True)):
+        yield Proof(kind, row.day, root, size, index, leaf, tree.path(index))
 
 
 def _prove(layout: Layout[R], rows: Sequence[R], tree: Tree, index: int) -> Proof:

@@ -13,12 +13,11 @@ from ibp_chain.remarks import Kind
 from ibp_chain.scale import schema
 from ibp_chain.scale.schema import Schema
 from ibp_chain.types import Micros, Ppm
+from ledger.program.polls import uptime
 from oracles import layout
 from oracles.layout import SLOTS
 from oracles.rows import Layout
 from oracles.rules import check_slug
-
-MILLION = 1_000_000
 
 
 class Verdict(IntEnum):
@@ -28,7 +27,7 @@ class Verdict(IntEnum):
     FAILED = 1
     SLOW = 2
     UNKNOWN = 3
-    """Fewer than a quorum knew, or no status had a majority."""
+    """No status had a quorum."""
     EXCLUDED = 4
     """Everybody failed the chain in this slot: nobody is charged."""
 
@@ -52,7 +51,7 @@ class Counts(NamedTuple):
     @property
     def uptime(self) -> Ppm | None:
         """1 - failed / known, rounded down; None where nothing is known (F6)."""
-        return Ppm((self.known - self.failed) * MILLION // self.known) if self.known else None
+        return uptime(self.known, self.failed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,32 +11,27 @@ milestone = 3
 gatotech = ["polkadot"]
 """
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from ibp_chain.errors import ConfigError
 from ibp_chain.files import read_bounded
-from ibp_chain.validation import first_problem
+from ibp_chain.validation import Strict, parse_toml
 from oracles.documents import VersionOne
 from oracles.rules import Roster, Service
 
 _MAX_SIZE = 1 << 20
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class _ServiceTable(_Table):
+class _ServiceTable(Strict):
     id: str
     chain: str
     milestone: int
 
 
-class _RosterFile(_Table):
+class _RosterFile(Strict):
     version: VersionOne
     services: Annotated[list[_ServiceTable], Field(min_length=1)]
     assigned: dict[str, list[str]]
@@ -44,12 +39,7 @@ class _RosterFile(_Table):
 
 def parse_roster(raw: bytes, where: str) -> Roster:
     """The roster in `raw`. Raises `ConfigError` naming `where` and what is wrong."""
-    try:
-        file = _RosterFile.model_validate(tomllib.loads(raw.decode()))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{where}: not TOML: {error}") from error
-    except ValidationError as error:
-        raise ConfigError(f"{where}: {first_problem(error)}") from error
+    file = parse_toml(_RosterFile, raw, where)
     for member, services in file.assigned.items():
         if len(set(services)) != len(services):
             raise ConfigError(f"{where}: {member} is assigned a service twice")

@@ -52,10 +52,14 @@ class Layout(Generic[R]):
         self._check_order(ordered)
         return ordered
 
+    def encoded(self, rows: Sequence[R]) -> list[bytes]:
+        """The leaves of canonical `rows`. Raises `RowsError`."""
+        self._check_order(rows)
+        return list(map(self.schema.encode, rows))
+
     def tree(self, rows: Sequence[R]) -> "Tree":
         """The tree over canonical `rows`, for many proofs. Raises `RowsError`."""
-        self._check_order(rows)
-        return Tree(map(self.schema.encode, rows))
+        return Tree(self.encoded(rows))
 
     def root(self, rows: Sequence[R]) -> Hash:
         """The root over canonical `rows`. Raises `RowsError`."""

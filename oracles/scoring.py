@@ -11,10 +11,10 @@ from itertools import chain
 from typing import NamedTuple
 
 from ibp_chain.types import Micros, Ppm
+from ledger.program.polls import MILLION, uptime_of
 from oracles.consensus import Consensus
 from oracles.errors import RowsError
 from oracles.report import (
-    MILLION,
     REPORT,
     ConsensusRow,
     Counts,
@@ -154,8 +154,29 @@ def is_clean(counts: Counts, known_share: Ppm) -> bool:
 
 
 def total(parts: Iterable[Counts]) -> Counts:
-    """The counts of several days or services together; of a calendar month, F6's uptime."""
+    """The counts of several days or services together."""
     return Counts(*map(sum, zip(Counts(0, 0, 0, 0, 0), *parts, strict=True)))
+
+
+def month_uptime(rows: Iterable[ReportRow], period: str) -> dict[str, Ppm | None]:
+    """F6: each member's uptime over all its services in the calendar month `period`, as 2026-01.
+
+    `rows` are those of standing reports, of any days: a slot belongs to the UTC day that it began
+    in, and so an outage over a month's end to both months, each slot to one. A member of whom no
+    row tells is not in it; None where no poll is known. Raises `RowsError` for two rows about the
+    same service and day.
+    """
+    polls: dict[str, list[tuple[int, int]]] = {}
+    seen: set[tuple[date, str, str]] = set()
+    for row in rows:
+        if not isinstance(row, ServiceDay) or f"{row.day:%Y-%m}" != period:
+            continue
+        about = row.day, row.member, row.service
+        if about in seen:
+            raise RowsError(f"two rows about {row.member}/{row.service} on {row.day}")
+        seen.add(about)
+        polls.setdefault(row.member, []).append((row.counts.known, row.failed))
+    return {member: uptime_of(parts) for member, parts in sorted(polls.items())}
 
 
 def percentile(ordered: Sequence[Micros], percent: int) -> Micros | None:

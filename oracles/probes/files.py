@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from ibp_chain.errors import ConfigError
 from ibp_chain.files import read_bounded
-from ibp_chain.validation import first_problem
+from ibp_chain.validation import Strict, first_problem
 from oracles.documents import VersionOne
 from oracles.probes.multiaddr import parse_multiaddr
 from oracles.probes.targets import (
@@ -64,35 +64,31 @@ Hash = Annotated[str, _hex(32)]
 Hex = Annotated[str, _hex(None)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class _StateTable(_Table):
+class _StateTable(Strict):
     block: Hash
     key: Hex
     value: Hex
 
 
-class _ChainTable(_Table):
+class _ChainTable(Strict):
     id: Slug
     genesis: Hash | None = None
     eth_chain_id: Annotated[int, Field(ge=0)] | None = None
     block_millis: Annotated[int, Field(ge=100)] = 6_000
-    archive: list[_StateTable] = []
+    archive: list[_StateTable] = Field(default_factory=list)
 
 
-class _ServiceTable(_Table):
+class _ServiceTable(Strict):
     id: Slug
     kind: str
     chain: str
     archive: bool = False
-    urls: list[str] = []
-    members: list[str] = []
-    own: dict[str, list[str]] = {}
+    urls: list[str] = Field(default_factory=list)
+    members: list[str] = Field(default_factory=list)
+    own: dict[str, list[str]] = Field(default_factory=dict)
 
 
-class _TargetsFile(_Table):
+class _TargetsFile(Strict):
     version: VersionOne
     members: dict[
         Slug,

@@ -6,8 +6,10 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from ibp_chain.errors import ConfigError
 from ibp_chain.types import Micros
 from oracles.probes.outcomes import Facts, Outcome
 from oracles.probes.targets import Endpoint
@@ -65,6 +67,20 @@ class Poll:
         certificate = tls.getpeercert() if tls is not None else None
         if certificate and isinstance(expires := certificate.get("notAfter"), str):
             self.saw(certificate_expires=int(ssl.cert_time_to_seconds(expires)))
+
+
+def trusting(authorities: Path | None) -> ssl.SSLContext:
+    """The usual certificate authorities, and those in the PEM file `authorities`.
+
+    Raises `ConfigError`.
+    """
+    context = ssl.create_default_context()
+    if authorities is not None:
+        try:
+            context.load_verify_locations(cafile=authorities)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"{authorities}: no certificates: {error}") from error
+    return context
 
 
 @asynccontextmanager

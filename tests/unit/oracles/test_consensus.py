@@ -61,9 +61,14 @@ def saw(oracle: int, *heads: str, fast: int = 20_000) -> Observation:
         ((FAILED,), 1, Verdict.FAILED),
         ((OK, OK, FAILED, FAILED, SLOW), 3, Verdict.UNKNOWN),  # the largest group is no majority
         ((OK, OK, OK, FAILED, SLOW), 3, Verdict.OK),
+        ((OK, OK, OK, FAILED, FAILED), 4, Verdict.UNKNOWN),  # more than half, but no quorum
+        # two liars of five, where two of the honest could not tell: no charge
+        ((OK, FAILED, FAILED, UNKNOWN, UNKNOWN), 3, Verdict.UNKNOWN),
+        ((OK, OK, FAILED), 1, Verdict.OK),  # a quorum that is no majority: more than half decide
+        ((OK, FAILED), 1, Verdict.UNKNOWN),
     ],
 )
-def test_a_verdict_is_what_more_than_half_of_a_quorum_say(
+def test_a_verdict_is_what_a_quorum_says(
     statuses: tuple[Status, ...], quorum: int, verdict: Verdict
 ) -> None:
     assert majority(statuses, quorum) is verdict

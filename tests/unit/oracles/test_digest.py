@@ -10,7 +10,8 @@ from ibp_chain.accounts import verify_signature
 from ibp_chain.remark_bodies import Observe, Report
 from ibp_chain.remarks import encode, parse, signing_digest
 from ibp_chain.types import Hash
-from oracles.digest import NO_PREVIOUS, Digest, check_chain, check_digest, observe, report
+from ledger.pallets.scores import NO_PREVIOUS
+from oracles.digest import Digest, check_chain, check_digest, observe, report
 from oracles.errors import DigestRefused
 from tests.support.scores import DAY, ORACLES, PREFIX, PROGRAM, SIGNERS
 
@@ -28,8 +29,8 @@ def observed(oracle: int = 0, **changes: Any) -> Observe:
 
 def reported(oracle: int = 0, **changes: Any) -> Report:
     fields: dict[str, Any] = {
-        "program": PROGRAM, "oracle": ORACLES[oracle], "day": DAY, "root": ROOT, "rows": 30,
-        "observes": [OTHER, ROOT], "ss58_prefix": PREFIX, "sign": SIGNERS[oracle].sign,
+        "program": PROGRAM, "oracle": ORACLES[oracle], "day": DAY, "turn": 0, "root": ROOT,
+        "rows": 30, "observes": [OTHER, ROOT], "ss58_prefix": PREFIX, "sign": SIGNERS[oracle].sign,
     }  # fmt: skip
     return report(**(fields | changes))
 

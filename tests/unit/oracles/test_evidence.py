@@ -9,7 +9,8 @@ import pytest
 from ibp_chain.remark_bodies import Observe
 from ibp_chain.remarks import canonical_json, signing_digest
 from ibp_chain.types import Hash
-from oracles.digest import NO_PREVIOUS, Digest, observe, report
+from ledger.pallets.scores import NO_PREVIOUS
+from oracles.digest import Digest, observe, report
 from oracles.errors import EvidenceRefused, ProofError
 from oracles.evidence import convict, read_evidence, write_evidence
 from tests.support.scores import DAY, ORACLES, PREFIX, PROGRAM, SIGNERS
@@ -25,9 +26,9 @@ def said(root: Hash, oracle: int = 0, **changes: Any) -> Observe:
     return observe(**(fields | changes))
 
 
-def reported(root: Hash) -> Digest:
+def reported(root: Hash, turn: int = 0) -> Digest:
     return report(
-        program=PROGRAM, oracle=ORACLES[0], day=DAY, root=root, rows=30, observes=[LOW],
+        program=PROGRAM, oracle=ORACLES[0], day=DAY, turn=turn, root=root, rows=30, observes=[LOW],
         ss58_prefix=PREFIX, sign=SIGNERS[0].sign,
     )  # fmt: skip
 
@@ -42,6 +43,11 @@ EVIDENCE = write_evidence(ONE, OTHER, PREFIX)
 def test_two_roots_for_one_day_convict(one: Digest, other: Digest) -> None:
     convict(one, other, PREFIX)
     assert read_evidence(write_evidence(one, other, PREFIX)) == (one, other)
+
+
+def test_another_report_in_a_later_turn_convicts_nobody() -> None:
+    with pytest.raises(EvidenceRefused, match="differ in their turn"):
+        convict(reported(LOW), reported(HIGH, turn=1), PREFIX)
 
 
 def test_the_document_is_the_same_for_either_order() -> None:

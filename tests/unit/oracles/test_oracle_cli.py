@@ -2,25 +2,31 @@
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from ibp_chain.accounts import ss58_encode
 from ibp_chain.archive import ArchiveSource
 from ibp_chain.cli import app as cli
-from ibp_chain.cli import oracle as command
+from ibp_chain.cli import oracle_proofs as command
 from ibp_chain.errors import CheckFailed, IbpError, InputError
+from ibp_chain.explorers import EXPLORERS
 from ibp_chain.networks import network
-from ibp_chain.remark_bodies import Observe
+from ibp_chain.remark_bodies import Observe, Report
 from ibp_chain.remarks import as_json, canonical_json, encode, parse
 from ibp_chain.runtimes import runtimes
+from ibp_chain.types import Hash
 from oracles.errors import EvidenceRefused, ProofError, ProofRefused, RowsAltered, RowsError
 from tests.support.command_line import DEMO
 
 ARCHIVE, ROWS = DEMO / "archive", DEMO / "rows"
 PASEO = network("paseo")
+POLKADOT = "91b171bb158e2d3848fa23a9f1c25182fb8e20313b2c1eb49219da7a70ce90c3"
 SERVICES = ("polkadot", "asset-hub-polkadot")
 ROSTER = "\n".join(
     ["version = 1"]
@@ -259,7 +265,7 @@ def root(ledger: dict[str, dict[str, Any]]) -> str:
 
 def proof_of(tmp_path: Path, root: str, *about: object) -> Path:
     path = tmp_path / "proof.json"
-    path.write_text(done("prove", root, "--rows", ROWS, *about))
+    path.write_text(done("prove", "--root", root, "--rows", ROWS, *about))
     return path
 
 
@@ -279,6 +285,151 @@ def test_a_member_proves_its_row_and_anybody_checks_it(
         answer = json.loads(done("verify", path, *against, "--json"))
         assert (answer["holds"], answer["kind"], answer["root"]) == (True, "report", root)
         assert (answer["row"]["row"], answer["row"]["member"]) == (kind, "gatotech")
+
+
+@pytest.mark.parametrize("kind", ABOUT)
+def test_the_ledger_finds_the_root_of_a_day(kind: str, root: str, tmp_path: Path) -> None:
+    explicit = proof_of(tmp_path, root, *ABOUT[kind]).read_text()
+    found = done("prove", "--day", "2026-01-29", "--rows", ROWS, "--archive", ARCHIVE, *ABOUT[kind])
+    assert found == explicit
+
+
+def test_an_oracles_observation_is_found_by_its_address(
+    said: dict[str, list[Observe]], seen: list[Path], tmp_path: Path
+) -> None:
+    body = said["2026-01-29"][1]
+    address = ss58_encode(body.oracle, PASEO.ss58_prefix)
+    found = done("prove", "--day", "2026-01-29", "--oracle", address, "--rows", ROWS,
+                 "--archive", ARCHIVE, *ABOUT["service-day"])  # fmt: skip
+    explicit = proof_of(tmp_path, seen[1].stem, "--kind", "observe", *ABOUT["service-day"])
+    assert found == explicit.read_text()
+    answer = json.loads(done("verify", explicit, "--archive", ARCHIVE, "--json"))
+    assert (answer["quorum"], [said["oracle"] for said in answer["remarks"]]) == (1, [address])
+    printed = done("verify", explicit, "--archive", ARCHIVE)
+    assert "Observed and committed to on paseo by" in printed
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    url = f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'ledger.db'}"
+    assert (
+        CliRunner().invoke(cli.app, ["ledger", "replay", str(ARCHIVE), "--db", url]).exit_code == 0
+    )
+    return url
+
+
+@pytest.fixture(scope="module")
+def reports_on_chain() -> list[tuple[int, str, int, str]]:
+    """Every `report` of the recording, read from its blocks alone: block, hash, extrinsic, root."""
+    source = ArchiveSource(ARCHIVE)
+    runtime_of = runtimes(source)
+    found: list[tuple[int, str, int, str]] = []
+    for block in source.blocks(source.first()):
+        for index, raw in enumerate(block.extrinsics):
+            call = runtime_of(block.spec_version).decode_extrinsic(raw).call
+            if call.name == "remark_with_event" and call.args["remark"].startswith(b"IBP/1 report"):
+                body = parse(call.args["remark"], PASEO.ss58_prefix)
+                assert isinstance(body, Report)
+                where = int(block.header.number), "0x" + block.hash.hex()
+                found.append((*where, index, "0x" + body.root.hex()))
+    return found
+
+
+def test_a_check_tells_whose_remarks_stand_behind_it_and_where(
+    root: str,
+    ledger: dict[str, dict[str, Any]],
+    reports_on_chain: list[tuple[int, str, int, str]],
+    database: str,
+    tmp_path: Path,
+) -> None:
+    path = proof_of(tmp_path, root, *ABOUT["milestone-day"])
+    answers = [
+        json.loads(done("verify", path, *source, "--json"))
+        for source in (("--archive", ARCHIVE), ("--db", database))
+    ]
+    assert answers[0] == answers[1]
+    assert answers[0]["quorum"] == 2
+    remarks = answers[0]["remarks"]
+    assert [said["oracle"] for said in remarks] == ledger["2026-01-29"]["reporters"]
+    assert {(said["block"], said["block_hash"], said["extrinsic"], root) for said in remarks} == {
+        report for report in reports_on_chain if report[3] == root
+    }
+    assert [said["links"] for said in remarks] == [[], []]  # a test chain is in no explorer
+    printed = done("verify", path, "--db", database)
+    assert "Reported alike on paseo by 2 oracles, quorum 2" in printed
+    for said in remarks:
+        assert said["oracle"] in printed
+        assert said["block_hash"] in printed
+    assert "https://" not in printed
+
+
+def test_a_known_chain_has_a_link_for_each_remark(
+    root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explorer = EXPLORERS[Hash(bytes.fromhex(POLKADOT))]
+    monkeypatch.setattr(
+        "ibp_chain.explorers.EXPLORERS", {ArchiveSource(ARCHIVE).genesis_hash: explorer}
+    )
+    path = proof_of(tmp_path, root, *ABOUT["milestone-day"])
+    answer = json.loads(done("verify", path, "--archive", ARCHIVE, "--json"))
+    printed = done("verify", path, "--archive", ARCHIVE)
+    for said in answer["remarks"]:
+        page, apps = said["links"]
+        at = f"{said['block']}-{said['extrinsic']}"
+        assert page == f"https://polkadot.subscan.io/extrinsic/{at}"
+        assert apps.endswith(f"#/explorer/query/{said['block_hash']}")
+        assert page in printed
+        assert apps in printed
+
+
+def test_a_proof_against_ones_own_numbers_names_no_remarks(root: str, tmp_path: Path) -> None:
+    path = proof_of(tmp_path, root, *ABOUT["milestone-day"])
+    answer = json.loads(done("verify", path, "--root", root, "--size", 30, "--json"))
+    assert not {"quorum", "remarks"} & answer.keys()
+    assert "oracles" not in done("verify", path, "--root", root, "--size", 30)
+
+
+def test_a_database_that_lost_its_remarks_says_so(root: str, database: str, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    shutil.copy(database.removeprefix("sqlite:///"), copy)
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        connection.execute("DELETE FROM remark")
+    path = proof_of(tmp_path, root, *ABOUT["milestone-day"])
+    error = refused("verify", path, "--db", f"sqlite:///{copy}")
+    assert isinstance(error, CheckFailed)
+    assert "replay into a new file" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "of which rows? --day D"),
+        (("--day", "2026-01-29", "--root", "0x" + "00" * 32), "of which rows? --day D"),
+        (("--root", "0x" + "00" * 32, "--oracle", "5Dd9"), "--oracle needs --day"),
+        (("--day", "2026-01-29", "--kind", "observe"), "--oracle ADDRESS"),
+        (("--day", "2026-01-29", "--oracle", "5Dd9"), "no SS58 address"),
+        (("--day", "2026-02-01"), "no report of 2026-02-01 stands in this ledger"),
+        (("--day", "2026-01-29", "--at", 2), "no report of 2026-01-29 stands in this ledger"),
+    ],
+)
+def test_the_rows_to_prove_from_are_a_days_or_a_roots(
+    arguments: tuple[object, ...], said: str
+) -> None:
+    error = refused("prove", "--rows", ROWS, "--archive", ARCHIVE, *arguments,
+                    *ABOUT["service-day"])  # fmt: skip
+    assert isinstance(error, InputError)
+    assert said in str(error)
+
+
+def test_who_contradicted_itself_has_no_observation_to_prove(
+    said: dict[str, list[Observe]],
+) -> None:
+    oracles = [body.oracle for body in said["2026-01-30"]]
+    liar = next(oracle for oracle in oracles if oracles.count(oracle) == 2)
+    address = ss58_encode(liar, PASEO.ss58_prefix)
+    error = refused("prove", "--day", "2026-01-30", "--oracle", address, "--rows", ROWS,
+                    "--archive", ARCHIVE, *ABOUT["service-day"])  # fmt: skip
+    assert f"no observation of 2026-01-30 by {address} counts" in str(error)
 
 
 def test_people_read_what_is_proven(root: str, tmp_path: Path) -> None:
@@ -368,21 +519,25 @@ def test_an_oversized_proof_is_not_read(root: str, tmp_path: Path) -> None:
     ],
 )
 def test_a_proof_is_of_one_row(about: tuple[object, ...], root: str) -> None:
-    error = refused("prove", root, "--rows", ROWS, "--member", "gatotech", *about)
+    error = refused("prove", "--root", root, "--rows", ROWS, "--member", "gatotech", *about)
     assert isinstance(error, InputError)
     assert str(error).startswith("which row?")
 
 
 def test_a_row_that_is_not_there_cannot_be_proven(root: str) -> None:
-    error = refused("prove", root, "--rows", ROWS, "--member", "rotko-networks", "--milestone", 3)
+    error = refused(
+        "prove", "--root", root, "--rows", ROWS, "--member", "rotko-networks", "--milestone", 3
+    )
     assert str(error) == "no report row of this root is about rotko-networks and 3"
 
 
 def test_rows_that_nobody_published_are_asked_for_by_name(tmp_path: Path, root: str) -> None:
-    error = refused("prove", root, "--rows", tmp_path, *ABOUT["service-day"])
+    error = refused("prove", "--root", root, "--rows", tmp_path, *ABOUT["service-day"])
     assert isinstance(error, RowsError)
     assert f"{root[2:]}.rows" in str(error)
-    assert "is no root" in str(refused("prove", "0x12", "--rows", ROWS, *ABOUT["service-day"]))
+    assert "is no root" in str(
+        refused("prove", "--root", "0x12", "--rows", ROWS, *ABOUT["service-day"])
+    )
 
 
 # --- evidence and convict -----------------------------------------------------------------
@@ -451,4 +606,4 @@ def test_an_unknown_network_is_refused(remarks: list[Path]) -> None:
 
 def test_bounds_leave_room_for_the_largest_documents(tmp_path: Path, seen: list[Path]) -> None:
     path = proof_of(tmp_path, seen[0].stem, "--kind", "observe", *ABOUT["service-day"])
-    assert 3 * path.stat().st_size < command._MAX_PROOF
+    assert 3 * path.stat().st_size < command.MAX_PROOF

@@ -1,0 +1,1 @@
+"""`ibp oracle run`: one oracle's whole day, every day, on its own."""

@@ -1,0 +1,5 @@
+"""See `scripts.network.main`."""
+
+from scripts.network.main import main
+
+main()
