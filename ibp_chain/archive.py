@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ibp_chain.archive_blocks import Recorded, check, read_blocks
+from ibp_chain.archive_folder import Folder, Location, folder_at, said
 from ibp_chain.archive_format import (
     BLOCK_FILES,
     MANIFEST,
@@ -24,7 +25,7 @@ from ibp_chain.archive_format import (
 from ibp_chain.blocks import Block, BlockRef
 from ibp_chain.errors import ArchiveCorrupt, ArchiveError
 from ibp_chain.node import ChainInfo
-from ibp_chain.state_excerpt import Excerpt, read_excerpt_file
+from ibp_chain.state_excerpt import MAX_BYTES, Excerpt, decode_excerpt
 from ibp_chain.types import BlockNumber, Hash, SpecVersion
 
 
@@ -39,16 +40,16 @@ class Verified:
 
 
 class ArchiveSource:
-    """The blocks of the archive in `folder`; reads one block at a time.
+    """The blocks of the archive at `location`; reads one block at a time.
 
     Raises `ArchiveError` for a folder that is no archive, `ArchiveCorrupt` for a damaged one, when
     opened or as soon as reading gets there.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.manifest = read_manifest(folder)
-        _check_files(folder, self.manifest)
+    def __init__(self, location: Location) -> None:
+        self.folder = folder_at(location)
+        self.manifest = read_manifest(self.folder)
+        _check_files(self.folder, self.manifest)
 
     @property
     def genesis_hash(self) -> Hash:
@@ -69,9 +70,13 @@ class ArchiveSource:
 
         Raises `InputError` where it is damaged, `ArchiveCorrupt` where it is of another block.
         """
-        if not (self.folder / START).exists():
+        if START not in self.folder.sizes(""):
             return None
-        excerpt = read_excerpt_file(self.folder / START)
+        try:
+            raw = self.folder.read(START, MAX_BYTES)
+        except OSError as error:
+            raise ArchiveError(f"{self.folder.where(START)}: {said(error)}") from error
+        excerpt = decode_excerpt(raw, self.folder.where(START))
         first = next(self.blocks(self.manifest.first, self.manifest.first))
         if excerpt.header.hash != first.header.parent_hash:
             raise ArchiveCorrupt(
@@ -120,7 +125,7 @@ class ArchiveSource:
                 continue
             if file.first > last:
                 break
-            for recorded in read_blocks(self.folder, file, first):
+            for recorded in read_blocks(self.folder, file, first, last):
                 block = recorded.block
                 if block.header.number == 1:
                     previous = BlockRef(BlockNumber(0), self.genesis_hash)
@@ -134,13 +139,13 @@ class ArchiveSource:
             raise ArchiveCorrupt(last, "hash", "the manifest's head is another block")
 
 
-def verify(folder: Path, progress: Callable[[int], object] = lambda _: None) -> Verified:
-    """Check every byte of the archive in `folder`; `progress` hears how many blocks are done.
+def verify(location: Location, progress: Callable[[int], object] = lambda _: None) -> Verified:
+    """Check every byte of the archive at `location`; `progress` hears how many blocks are done.
 
     Raises `ArchiveError` for what is no archive, `ArchiveCorrupt` naming block and field.
     """
-    source = ArchiveSource(folder)
-    manifest = source.manifest
+    source = ArchiveSource(location)
+    folder, manifest = source.folder, source.manifest
     _check_nothing_else(folder, manifest)
     for metadata in manifest.metadata:
         read_metadata(folder, metadata)
@@ -159,9 +164,9 @@ def verify(folder: Path, progress: Callable[[int], object] = lambda _: None) -> 
     return Verified(manifest, done, proven)
 
 
-def _check_files(folder: Path, manifest: Manifest) -> None:
+def _check_files(folder: Folder, manifest: Manifest) -> None:
     """The files that the manifest names are there, whole, and their blocks ascend."""
-    above = -1
+    above, sizes = -1, _sizes(folder)
     for file in manifest.files:
         for span in file.spans:
             if span.number <= above:
@@ -169,25 +174,31 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
             above = span.number
         if (file.spans[0].number, above) != (file.first, file.last):
             raise ArchiveCorrupt(file.first, MANIFEST, f"{file.name} lists other blocks")
-        try:
-            size = (folder / file.name).stat().st_size
-        except OSError as error:
-            raise ArchiveError(f"{folder / file.name}: {error.strerror}: copy it again") from error
+        size = sizes.get(Path(file.name).name)
+        if size is None:
+            raise ArchiveError(f"{folder.where(file.name)}: is not there: copy it again")
         if size != file.size:
             raise ArchiveError(
-                f"{folder / file.name} has {size} bytes instead of {file.size}: copy it again"
+                f"{folder.where(file.name)} has {size} bytes instead of {file.size}: copy it again"
             )
 
 
-def _check_nothing_else(folder: Path, manifest: Manifest) -> None:
+def _check_nothing_else(folder: Folder, manifest: Manifest) -> None:
     """Common tools read every block file that lies there, so there are no others."""
     listed = {Path(file.name).name for file in manifest.files}
-    for path in sorted((folder / BLOCK_FILES).glob("*.parquet")):
-        if path.name not in listed:
+    for name in sorted(_sizes(folder)):
+        if name.endswith(".parquet") and name not in listed:
             raise ArchiveError(
-                f"{path} is not in the manifest: record again if that was interrupted, "
-                "or remove the file"
+                f"{folder.where(f'{BLOCK_FILES}/{name}')} is not in the manifest: record again if "
+                "that was interrupted, or remove the file"
             )
+
+
+def _sizes(folder: Folder) -> dict[str, int]:
+    try:
+        return folder.sizes(BLOCK_FILES)
+    except OSError as error:
+        raise ArchiveError(f"{folder.where(BLOCK_FILES)}: {said(error)}") from error
 
 
 def _hash(text: str) -> Hash:

@@ -1,21 +1,22 @@
 """The block files of an archive: read one block at a time, and say where one is damaged."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ibp_chain.archive_folder import Folder, chunks, said
 from ibp_chain.archive_format import (
     PARQUET_MAGIC,
     SCHEMA,
     BlockFile,
-    file_digest,
     span_digest,
+    stream_digest,
 )
 from ibp_chain.blocks import Block, BlockRef
 from ibp_chain.errors import ArchiveCorrupt, ArchiveError, CheckFailed, DecodeError
@@ -30,6 +31,10 @@ LAST_UPGRADE_KEY = bytes.fromhex("26aa394eea5630e07c48ae0c9558cef7f9cce9c888469b
 _BLOCKS_AT_ONCE = 64
 _BYTES_AT_ONCE = 8 * 2**20
 """Of compressed blocks."""
+_BYTES_IN_MEMORY = 64 * 2**20
+"""Of a file that is fetched: what is longer lies in a temporary file meanwhile."""
+_SPARSE = 4
+"""Where a file has this many times the blocks that are wanted, ranges cost less."""
 _UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
 
 
@@ -41,18 +46,44 @@ class Recorded:
     proof: tuple[bytes, ...] | None
 
 
-def _check_digest(folder: Path, file: BlockFile) -> None:
+@contextmanager
+def _checked(folder: Folder, file: BlockFile, wanted: range) -> Iterator[BinaryIO]:
+    """The file, to read the blocks at `wanted` from; its digest is compared first.
+
+    Elsewhere, a file of which little is wanted is read in ranges, and the spans' digests are
+    compared. One of which all is wanted is fetched once.
+    """
     try:
-        digest = file_digest(folder / file.name)
+        with ExitStack() as stack:
+            opened = stack.enter_context(folder.open(file.name))
+            if not folder.is_local and len(wanted) * _SPARSE <= file.blocks:
+                whole = _spans_hold(opened, file, wanted)
+            elif folder.is_local:
+                whole = stream_digest(opened) == file.blake2b
+            else:
+                fetched = stack.enter_context(SpooledTemporaryFile(_BYTES_IN_MEMORY))
+                for chunk in chunks(opened):
+                    fetched.write(chunk)
+                fetched.seek(0)
+                opened = cast("BinaryIO", fetched)
+                whole = stream_digest(opened) == file.blake2b
+            if not whole:
+                raise _damage(folder, file)
+            opened.seek(0)
+            yield opened
     except OSError as error:
-        raise ArchiveError(f"{folder / file.name}: {error.strerror}: copy it again") from error
-    if digest != file.blake2b:
-        raise _damage(folder, file)
+        raise ArchiveError(f"{folder.where(file.name)}: {said(error)}: copy it again") from error
 
 
-def _damage(folder: Path, file: BlockFile) -> ArchiveCorrupt:
+def _spans_hold(opened: BinaryIO, file: BlockFile, wanted: range) -> bool:
+    opened.seek(len(PARQUET_MAGIC) + sum(span.size for span in file.spans[: wanted.start]))
+    spans = file.spans[wanted.start : wanted.stop]
+    return all(span_digest(opened.read(span.size)) == span.blake2b for span in spans)
+
+
+def _damage(folder: Folder, file: BlockFile) -> ArchiveCorrupt:
     """Where a file differs from what was recorded: the block, and its field if that shows."""
-    with (folder / file.name).open("rb") as bytes_:
+    with folder.open(file.name) as bytes_:
         if bytes_.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC:
             for index, span in enumerate(file.spans):
                 if span_digest(bytes_.read(span.size)) != span.blake2b:
@@ -63,10 +94,10 @@ def _damage(folder: Path, file: BlockFile) -> ArchiveCorrupt:
     )
 
 
-def _damaged_field(folder: Path, file: BlockFile, index: int) -> ArchiveCorrupt:
+def _damaged_field(folder: Folder, file: BlockFile, index: int) -> ArchiveCorrupt:
     number = file.spans[index].number
     try:
-        with _opened(folder, file) as parquet:
+        with folder.open(file.name) as opened, _parquet(opened, file) as parquet:
             check(_recorded(_read_row(parquet, index, number), number), None)
     except ArchiveCorrupt as fault:
         # a damaged index makes reading fail elsewhere; the span still knows which block it is
@@ -74,27 +105,28 @@ def _damaged_field(folder: Path, file: BlockFile, index: int) -> ArchiveCorrupt:
     return ArchiveCorrupt(number, "block", "its bytes are not those that were recorded")
 
 
-def read_blocks(folder: Path, file: BlockFile, first: BlockNumber) -> Iterator[Recorded]:
-    """The blocks of one file, one at a time, from the one below height `first` on."""
-    _check_digest(folder, file)
+def read_blocks(
+    folder: Folder, file: BlockFile, first: BlockNumber, last: BlockNumber
+) -> Iterator[Recorded]:
+    """The blocks of one file up to height `last`, one at a time, from the one below `first` on."""
     numbers = [span.number for span in file.spans]
-    start = max(0, bisect_left(numbers, first) - 1)
-    with _opened(folder, file) as parquet:
-        for batch in _batches(file, start):
+    wanted = range(max(0, bisect_left(numbers, first) - 1), bisect_right(numbers, last))
+    with _checked(folder, file, wanted) as opened, _parquet(opened, file) as parquet:
+        for batch in _batches(file, wanted):
             for index, row in zip(batch, _read_rows(parquet, batch, numbers), strict=True):
                 yield _recorded(row, numbers[index])
 
 
-def _batches(file: BlockFile, start: int) -> Iterator[range]:
+def _batches(file: BlockFile, wanted: range) -> Iterator[range]:
     """Consecutive row groups to read at once: few enough that memory stays bounded."""
-    size = 0
-    for index in range(start, file.blocks):
+    start, size = wanted.start, 0
+    for index in wanted:
         size += file.spans[index].size
         if index + 1 - start == _BLOCKS_AT_ONCE or size >= _BYTES_AT_ONCE:
             yield range(start, index + 1)
             start, size = index + 1, 0
-    if start < file.blocks:
-        yield range(start, file.blocks)
+    if start < wanted.stop:
+        yield range(start, wanted.stop)
 
 
 def _read_rows(parquet: Any, batch: range, numbers: Sequence[int]) -> list[dict[str, Any]]:
@@ -108,9 +140,9 @@ def _read_rows(parquet: Any, batch: range, numbers: Sequence[int]) -> list[dict[
 
 
 @contextmanager
-def _opened(folder: Path, file: BlockFile) -> Iterator[Any]:
+def _parquet(opened: BinaryIO, file: BlockFile) -> Iterator[Any]:
     with _naming(file.first, f"{file.name} (index)"):
-        parquet = pq.ParquetFile(folder / file.name, page_checksum_verification=True)
+        parquet = pq.ParquetFile(opened, page_checksum_verification=True)
         if not parquet.schema_arrow.equals(SCHEMA) or parquet.num_row_groups != file.blocks:
             raise ValueError("not the columns or the number of blocks that were recorded")
     with parquet:

@@ -5,17 +5,16 @@ stands in the file's footer.
 """
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ibp_chain.archive_folder import Location, chunks, folder_at, said
 from ibp_chain.errors import ArchiveCorrupt, ArchiveError, CheckFailed
+from ibp_chain.files import replacing
 from ibp_chain.packed import PackedError, pack, unpack
 from ibp_chain.types import BlockNumber, SpecVersion
 from ibp_chain.validation import first_problem
@@ -28,6 +27,8 @@ BLOCK_FILES = "blocks"
 METADATA_FILES = "metadata"
 START = "start.excerpt"
 """State to begin with, of an archive that does not begin with block 1; it proves itself."""
+MAX_MANIFEST = 1 << 32
+"""Bytes: a hundred million blocks have a quarter of that."""
 MAX_METADATA = 64 * 2**20
 """No runtime's metadata is anywhere near; a bomb would be."""
 
@@ -130,18 +131,19 @@ class Manifest(_Part):
         return sum(file.blocks for file in self.files)
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of the archive in `folder`.
+def read_manifest(location: Location) -> Manifest:
+    """The manifest of the archive at `location`.
 
     Raises `ArchiveError` where there is none or it has another form, `ArchiveCorrupt` where its
     checksum does not hold.
     """
-    path = folder / MANIFEST
+    folder = folder_at(location)
+    path = folder.where(MANIFEST)
     try:
-        raw = path.read_bytes()
+        raw = folder.read(MANIFEST, MAX_MANIFEST)
         value = json.loads(raw)
     except OSError as error:
-        raise ArchiveError(f"{folder} is no archive: {MANIFEST}: {error.strerror}") from error
+        raise ArchiveError(f"{folder} is no archive: {MANIFEST}: {said(error)}") from error
     except (ValueError, RecursionError) as error:
         raise ArchiveError(f"{path}: not JSON: {error}") from error
     if not isinstance(value, dict) or value.get("format") != FORMAT:
@@ -210,10 +212,15 @@ def span_digest(data: bytes) -> str:
 
 def file_digest(path: Path) -> str:
     """`hex_digest` of a file of any size."""
-    digest = blake2b(digest_size=32)
     with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
+        return stream_digest(file)
+
+
+def stream_digest(file: BinaryIO) -> str:
+    """`hex_digest` of what is left to read of an open file."""
+    digest = blake2b(digest_size=32)
+    for chunk in chunks(file):
+        digest.update(chunk)
     return "0x" + digest.hexdigest()
 
 
@@ -223,24 +230,6 @@ def write_atomically(path: Path, data: bytes) -> None:
         part.write_bytes(data)
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A file to write that becomes `path` in the end, or leaves no trace where that fails.
-
-    Its name is always the same, so that what a killed process left is overwritten by the next.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        yield part
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
 def write_metadata(folder: Path, spec_version: SpecVersion, raw: bytes) -> MetadataFile:
     """`raw` begins with the magic `meta` and its format's version."""
     file = MetadataFile(spec_version=spec_version, version=raw[4], blake2b=hex_digest(raw))
@@ -248,13 +237,14 @@ def write_metadata(folder: Path, spec_version: SpecVersion, raw: bytes) -> Metad
     return file
 
 
-def read_metadata(folder: Path, file: MetadataFile) -> bytes:
+def read_metadata(location: Location, file: MetadataFile) -> bytes:
     """Raises `ArchiveError` for a missing file, `CheckFailed` naming a damaged one."""
-    path = folder / file.name
+    folder = folder_at(location)
+    path = folder.where(file.name)
     try:
-        raw = unpack(path.read_bytes(), MAX_METADATA)
+        raw = unpack(folder.read(file.name, MAX_METADATA), MAX_METADATA)
     except OSError as error:
-        raise ArchiveError(f"{path}: {error.strerror}: copy it again") from error
+        raise ArchiveError(f"{path}: {said(error)}: copy it again") from error
     except PackedError as error:
         raise CheckFailed(f"{path}: damaged: {error}") from error
     if hex_digest(raw) != file.blake2b:

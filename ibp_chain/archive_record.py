@@ -1,6 +1,7 @@
 """Record a node's finalised blocks; a recording that was interrupted goes on where it stopped."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ibp_chain.archive_blocks import LAST_UPGRADE_KEY, Recorded, check_proof
+from ibp_chain.archive_blocks import Recorded
 from ibp_chain.archive_format import (
     BLOCK_FILES,
     MANIFEST,
@@ -20,16 +21,16 @@ from ibp_chain.archive_format import (
     block_file_name,
     file_digest,
     read_manifest,
-    replacing,
     span_digest,
     write_manifest,
     write_metadata,
 )
 from ibp_chain.blocks import Block
 from ibp_chain.errors import ArchiveError
-from ibp_chain.node import ChainInfo
-from ibp_chain.source import EVENTS_KEY, NodeSource
-from ibp_chain.trie import prune_read_proof
+from ibp_chain.files import replacing
+from ibp_chain.node import ChainInfo, to_hex
+from ibp_chain.proven_blocks import with_proofs
+from ibp_chain.source import NodeSource
 from ibp_chain.types import BlockNumber, Hash, SpecVersion
 
 BLOCKS_PER_FILE = 1_024
@@ -56,24 +57,27 @@ class ArchiveWriter:
         self.folder, self._metadata = folder, metadata
         self._chain = {
             "name": chain.name,
-            "genesis_hash": _hex(genesis_hash),
+            "genesis_hash": to_hex(genesis_hash),
             "ss58_prefix": chain.ss58_prefix,
             "token_symbol": chain.token_symbol,
             "token_decimals": chain.token_decimals,
         }
         self.manifest = _manifest_there(folder)
-        if self.manifest and self.manifest.chain.genesis_hash != _hex(genesis_hash):
+        if self.manifest and self.manifest.chain.genesis_hash != to_hex(genesis_hash):
             raise ArchiveError(
                 f"{folder} holds another chain: its genesis is "
-                f"{self.manifest.chain.genesis_hash}, not {_hex(genesis_hash)}"
+                f"{self.manifest.chain.genesis_hash}, not {to_hex(genesis_hash)}"
             )
         self._waiting: list[Recorded] = []
         self._waiting_size = 0
 
     def append(self, recorded: Recorded) -> None:
-        """Take a block; a full file of them is written at once. Raises `ArchiveError`."""
+        """Take a block; a full file of them is written at once.
+
+        Raises `ArchiveError`, also where the file system refuses, as `flush` does.
+        """
         parent, head = recorded.block.header.parent_hash, self._head()
-        if head is not None and head != _hex(parent):
+        if head is not None and head != to_hex(parent):
             raise ArchiveError(
                 f"block {recorded.block.header.number} does not follow the archive's last block "
                 f"{head}"
@@ -84,9 +88,15 @@ class ArchiveWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was appended: the block file first, then the manifest that names it."""
-        if not self._waiting:
-            return
+        """Write what was appended: the block file first, then the manifest that names it.
+
+        Raises `ArchiveError`; what could not be written is tried again by the next one.
+        """
+        if self._waiting:
+            with written_to(self.folder):
+                self._flush()
+
+    def _flush(self) -> None:
         if _manifest_there(self.folder) != self.manifest:
             raise ArchiveError(f"{self.folder}: another recording has written to it meanwhile")
         known = [] if self.manifest is None else [f.model_dump() for f in self.manifest.metadata]
@@ -104,7 +114,7 @@ class ArchiveWriter:
             self.folder,
             {
                 "chain": self._chain,
-                "head_hash": _hex(self._waiting[-1].block.hash),
+                "head_hash": to_hex(self._waiting[-1].block.hash),
                 "files": files,
                 "metadata": sorted(known, key=lambda file: (file["spec_version"], file["version"])),
             },
@@ -114,7 +124,7 @@ class ArchiveWriter:
 
     def _head(self) -> str | None:
         if self._waiting:
-            return _hex(self._waiting[-1].block.hash)
+            return to_hex(self._waiting[-1].block.hash)
         return None if self.manifest is None else self.manifest.head_hash
 
 
@@ -157,23 +167,22 @@ def record(
 
 
 def _take(node: NodeSource, writer: ArchiveWriter, blocks: Sequence[Block], *, proofs: bool) -> int:
-    if not proofs:
-        for block in blocks:
-            writer.append(Recorded(block, None))
-        return len(blocks)
-    found = node.read_proofs([EVENTS_KEY, LAST_UPGRADE_KEY], [block.hash for block in blocks])
-    for block, nodes in zip(blocks, found, strict=True):
-        pruned = _pruned(block, nodes)
-        check_proof(block, pruned)
-        writer.append(Recorded(block, pruned))
+    recorded = with_proofs(node, blocks) if proofs else [Recorded(block, None) for block in blocks]
+    for each in recorded:
+        writer.append(each)
     return len(blocks)
 
 
-def _pruned(block: Block, nodes: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """Only the nodes that the two keys need, each once, from the root downwards."""
-    root = block.header.state_root
-    paths = (prune_read_proof(root, key, nodes) for key in (EVENTS_KEY, LAST_UPGRADE_KEY))
-    return tuple(dict.fromkeys(node for path in paths for node in path))
+@contextmanager
+def written_to(folder: Path) -> Iterator[None]:
+    """What the file system refuses is an `ArchiveError` that names the archive."""
+    try:
+        yield
+    except OSError as error:
+        raise ArchiveError(
+            f"{folder} cannot be written any further: {error.strerror or error}: mend that and run "
+            "this again, what was recorded is whole"
+        ) from error
 
 
 def _manifest_there(folder: Path) -> Manifest | None:
@@ -251,7 +260,3 @@ def _row(recorded: Recorded) -> Any:
         },
         schema=SCHEMA,
     )
-
-
-def _hex(raw: bytes) -> str:
-    return "0x" + raw.hex()

@@ -18,12 +18,17 @@ from ibp_chain.peer_codec import PeerCodec, peer_codec
 from ibp_chain.rpc import Request, RpcRefusal
 from ibp_chain.runtime import Runtime
 from ibp_chain.scale.primitives import decode_compact
-from ibp_chain.signing import NO_TIP, SigningContext, sign_extrinsic
+from ibp_chain.signing import NO_TIP, SigningContext, assemble, sign_extrinsic
 from ibp_chain.source import NodeSource
-from ibp_chain.types import BlockNumber, Hash, Planck, SpecVersion
+from ibp_chain.types import AccountId, BlockNumber, Hash, Planck, SpecVersion
 
 DEFAULT_PERIOD = 64
 _GENERIC_PREFIX = 42
+_VALIDATE = "TaggedTransactionQueue_validate_transaction"
+_EXTERNAL = b"\2"
+_CANNOT_LOOKUP = b"\1\1\0"
+"""`Err(TransactionValidityError::Unknown(UnknownTransaction::CannotLookup))`."""
+_NO_SIGNATURE = b"\1" + bytes(64)
 _QUERY_CALL_INFO = "TransactionPaymentCallApi_query_call_info"
 
 
@@ -89,6 +94,8 @@ class Submitter:
 
     `period` is the mortal era in blocks. `timeout` (seconds) is how long `wait` waits for finality,
     asking every `poll_seconds`; on a chain whose blocks the caller makes, `advance` makes the next.
+    With `codecs`, calls are not checked by the node's own word for its metadata; `runtimes` is then
+    to be of the same source.
     """
 
     def __init__(
@@ -102,8 +109,9 @@ class Submitter:
         advance: Callable[[], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        codecs: Callable[[SpecVersion], PeerCodec] | None = None,
     ) -> None:
-        self.node, self.runtimes = node, runtimes
+        self.node, self.runtimes, self._own_codecs = node, runtimes, codecs
         self.period, self.advance = period, advance
         self._timeout, self._poll_seconds = timeout, poll_seconds
         self._clock, self._sleep = clock, sleep
@@ -131,6 +139,34 @@ class Submitter:
         """Our own decoder for the runtime that will execute the next block."""
         return self.runtimes(self.spec_version())
 
+    def nonce(self, account: AccountId) -> int:
+        """Of the next extrinsic of `account`, what waits in the node's pool included."""
+        address = ss58_encode(account, _GENERIC_PREFIX)
+        nonce = self.node.client.call("system_accountNextIndex", address)
+        if type(nonce) is not int or not 0 <= nonce < 2**32:
+            raise self.node.wrong(f"sent the nonce {nonce!r}")
+        return nonce
+
+    def context(
+        self, account: AccountId, *, tip: Planck = NO_TIP, metadata_hash: Hash | None = None
+    ) -> SigningContext:
+        """What a signature of `account` binds itself to now, for `period` blocks."""
+        final, best = self.node.head(), self.best()
+        spec_version, transaction_version = self._versions(best.hash)
+        # where finality is far behind, an era that is counted from it would already be old
+        base = final if best.number - final.number < self.period // 2 else best
+        return SigningContext(
+            codec=self._codec(spec_version, best.hash),
+            genesis_hash=self.node.genesis_hash,
+            spec_version=spec_version,
+            transaction_version=transaction_version,
+            birth=base,
+            period=self.period,
+            nonce=self.nonce(account),
+            tip=tip,
+            metadata_hash=metadata_hash,
+        )
+
     def call_info(self, call: bytes) -> CallInfo:
         """Weight and fee of `call` as an extrinsic of its own, at the best block."""
         data = call + len(call).to_bytes(4, "little")
@@ -145,26 +181,50 @@ class Submitter:
         fee = int.from_bytes(raw[offset + 1 :], "little")
         return CallInfo(Weight(ref_time, proof_size), Planck(fee))
 
+    def knows_metadata_hash(self, call: bytes, context: SigningContext, who: AccountId) -> bool:
+        """Whether the runtime was built with a metadata hash, which only its build decides.
+
+        It looks its hash up before it looks at the signature, so an unsigned `call` tells.
+        """
+        raw = assemble(call, who, _NO_SIGNATURE, context)
+        best = self.best().hash
+        return self.node.call(_VALIDATE, _EXTERNAL + raw + best, best) != _CANNOT_LOOKUP
+
     # --- sending ---
 
-    def submit(self, call: bytes, signer: Signer, *, tip: Planck = NO_TIP) -> Submitted:
+    def submit(
+        self,
+        call: bytes,
+        signer: Signer,
+        *,
+        tip: Planck = NO_TIP,
+        metadata_hash: Hash | None = None,
+    ) -> Submitted:
         """Sign `call` and hand it to the node's pool.
 
         Raises `CheckFailed` when substrate-interface disagrees with the bytes, `CallFailed` when
         the pool refuses, `SourceError` when the node does not answer.
         """
-        after, best = self.node.head(), self.best()
-        context = self._context(call, signer, tip, after, best)
+        if not call:
+            raise CallFailed("an empty call cannot be submitted")
+        context = self.context(signer.account, tip=tip, metadata_hash=metadata_hash)
         name = context.codec.check_call(call)
-        submitted = Submitted(sign_extrinsic(call, signer, context), name, after, context.death)
+        return self.send(sign_extrinsic(call, signer, context), name, context.death)
+
+    def send(self, raw: bytes, name: str, death: BlockNumber) -> Submitted:
+        """Hand an extrinsic to the node's pool, signed by whoever it was. Raises as `submit`.
+
+        `name` is its call's `Pallet.name`, `death` the first block that can no longer include it.
+        """
+        submitted = Submitted(raw, name, self.node.head(), death)
         try:
-            reply = self.node.client.call_once("author_submitExtrinsic", to_hex(submitted.raw))
+            reply = self.node.client.call_once("author_submitExtrinsic", to_hex(raw))
         except RpcRefusal as refusal:
             raise CallFailed(f"{name}: not taken into the pool: {refusal}") from refusal
         except SourceError as error:
             raise SourceError(
                 f"{error}; {name} may have arrived all the same: before trying again look for "
-                f"extrinsic {to_hex(submitted.hash)} up to block {context.death - 1}"
+                f"extrinsic {to_hex(submitted.hash)} up to block {death - 1}"
             ) from error
         if self.node.hash(reply, "extrinsic hash") != submitted.hash:
             raise self.node.wrong(f"took {name}, but names another extrinsic hash")
@@ -215,30 +275,6 @@ class Submitter:
 
     # --- parts ---
 
-    def _context(
-        self, call: bytes, signer: Signer, tip: Planck, final: BlockRef, best: BlockRef
-    ) -> SigningContext:
-        if not call:
-            raise CallFailed("an empty call cannot be submitted")
-        spec_version, transaction_version = self._versions(best.hash)
-        # where finality is far behind, an era that is counted from it would already be old
-        base = final if best.number - final.number < self.period // 2 else best
-        nonce = self.node.client.call(
-            "system_accountNextIndex", ss58_encode(signer.account, _GENERIC_PREFIX)
-        )
-        if type(nonce) is not int or not 0 <= nonce < 2**32:
-            raise self.node.wrong(f"sent the nonce {nonce!r}")
-        return SigningContext(
-            codec=self._codec(spec_version, best.hash),
-            genesis_hash=self.node.genesis_hash,
-            spec_version=spec_version,
-            transaction_version=transaction_version,
-            birth=base,
-            period=self.period,
-            nonce=nonce,
-            tip=tip,
-        )
-
     def _versions(self, at: Hash) -> tuple[SpecVersion, int]:
         (reply,) = self.node.ask_state([Request("state_getRuntimeVersion", (to_hex(at),))])
         spec_version = self.node.spec_version(reply)
@@ -248,6 +284,8 @@ class Submitter:
         return spec_version, transaction_version
 
     def _codec(self, spec_version: SpecVersion, at: Hash) -> PeerCodec:
+        if self._own_codecs is not None:
+            return self._own_codecs(spec_version)
         if spec_version not in self._codecs:
             (text,) = self.node.ask_state([Request("state_getMetadata", (to_hex(at),))])
             self._codecs[spec_version] = peer_codec(self.node.bytes(text, "metadata"))

@@ -11,8 +11,12 @@ from typing import Any, Protocol
 import substrateinterface
 
 from ibp_chain.errors import ConfigError
+from ibp_chain.files import read_bounded
+from ibp_chain.keystore import KeyPair, make_keystore, read_keystore
 from ibp_chain.types import AccountId
 
+_MAX_KEYSTORE_BYTES = 64 * 1024
+_GENERIC_PREFIX = 42
 _RAW_SEED = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
@@ -37,6 +41,15 @@ class KeypairSigner:
 
     def sign(self, message: bytes) -> bytes:
         return bytes(self._keypair.sign(bytes(message)))
+
+    def keystore(
+        self, passphrase: str, *, name: str, ss58_prefix: int, salt: bytes, nonce: bytes
+    ) -> dict[str, Any]:
+        """This key as a polkadot-js keystore, for a wallet. Raises as `make_keystore`."""
+        pair = KeyPair(self.account, bytes(self._keypair.private_key))
+        return make_keystore(
+            pair, passphrase, name=name, ss58_prefix=ss58_prefix, salt=salt, nonce=nonce
+        )
 
     def __repr__(self) -> str:
         return f"KeypairSigner(account=0x{self.account.hex()})"
@@ -68,41 +81,16 @@ def signer_from_keystore(path: Path, passphrase: str) -> KeypairSigner:
     Raises `ConfigError`: no such file, no keystore, another kind of key, a wrong passphrase, or an
     `address` that is not the key's own.
     """
-    try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot read this keystore: {error}") from error
-    content = _keystore(path, text)
-    try:
-        keypair = substrateinterface.Keypair.create_from_encrypted_json(content, passphrase)
-    except Exception:  # noqa: BLE001  # nacl, assert, struct: every one means the same to a person
-        keypair = None
-    if keypair is None:
-        raise ConfigError(f"{path}: wrong passphrase, or the file is damaged")
-    named = substrateinterface.Keypair(ss58_address=content["address"]).public_key
-    if named != keypair.public_key:
-        raise ConfigError(f"{path}: holds another key than its address {content['address']} says")
-    return KeypairSigner(keypair)
-
-
-def _keystore(path: Path, text: str) -> dict[str, Any]:
+    text = read_bounded(path, _MAX_KEYSTORE_BYTES, ConfigError)
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not JSON, so no polkadot-js keystore") from error
-    match content:
-        case {
-            "address": str(address),
-            "encoded": str(),
-            "encoding": {"content": list(kinds), "type": list(ciphers), "version": "3"},
-        } if {"scrypt", "xsalsa20-poly1305"} <= {str(cipher) for cipher in ciphers}:
-            pass
-        case _:
-            raise ConfigError(f"{path}: not a polkadot-js keystore of version 3")
-    if "sr25519" not in kinds:
-        raise ConfigError(f"{path}: holds a key of kind {kinds}; only sr25519 is supported")
     try:
-        substrateinterface.Keypair(ss58_address=address)
-    except ValueError as error:
-        raise ConfigError(f"{path}: {address!r} is no SS58 address") from error
-    return dict(content)
+        pair = read_keystore(content, passphrase)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    keypair = substrateinterface.Keypair.create_from_private_key(
+        pair.secret, public_key=pair.public, ss58_format=_GENERIC_PREFIX
+    )
+    return KeypairSigner(keypair)

@@ -23,6 +23,18 @@ _HEX_NUMBER = re.compile(r"0x[0-9a-fA-F]{1,8}")
 _STATE_IS_GONE = re.compile(r"discarded|pruned|unknown block|missing trie", re.IGNORECASE)
 
 
+class Untrue(SourceError):
+    """What a node sent does not hold up: a hash, a link or a root is another."""
+
+
+class Missing(SourceError):
+    """A node does not know a block that others may know already."""
+
+
+class Pruned(SourceError):
+    """A node has forgotten what an archive node keeps."""
+
+
 class ChainInfo(NamedTuple):
     """What a chain specification says of its chain."""
 
@@ -79,6 +91,10 @@ class Node:
     def finalised_hash(self) -> Hash:
         return self.hash(self.client.call("chain_getFinalizedHead"), "finalised head")
 
+    def best_hash(self) -> Hash:
+        """Of the best block, final or not."""
+        return self.hash(self.client.call("chain_getBlockHash"), "best block")
+
     def hashes(self, heights: Iterable[int]) -> list[Hash | None]:
         """The hash at each height of the node's best chain, None where it has no block."""
         replies = self.client.batch([Request("chain_getBlockHash", (n,)) for n in heights])
@@ -88,10 +104,10 @@ class Node:
         """The header of `block`, which it hashes to."""
         reply = self.client.call("chain_getHeader", to_hex(block))
         if reply is None:
-            raise self.wrong(f"has no block 0x{block.hex()}")
+            raise Missing(f"{self.client.url} has no block 0x{block.hex()}")
         header = self.read_header(reply)
         if header.hash != block:
-            raise self.wrong(
+            raise self.untrue(
                 f"sent a header for 0x{block.hex()} that hashes to 0x{header.hash.hex()}"
             )
         return header
@@ -155,11 +171,15 @@ class Node:
         if any(_offers_versions(api) for api in apis):
             raw = self._newest_metadata(at)
         else:
-            (text,) = self.ask_state([Request("state_getMetadata", (to_hex(at),))])
-            raw = self.bytes(text, "metadata")
+            raw = self.metadata_v14_at(at)
         if not raw.startswith(b"meta"):
             raise self.wrong("sent metadata that does not begin with 'meta'")
         return raw
+
+    def metadata_v14_at(self, at: Hash) -> bytes:
+        """The same in the version that `state_getMetadata` answers with."""
+        (text,) = self.ask_state([Request("state_getMetadata", (to_hex(at),))])
+        return self.bytes(text, "metadata")
 
     def _newest_metadata(self, at: Hash) -> bytes:
         offered = _decode_u32s(self.call("Metadata_metadata_versions", b"", at))
@@ -211,7 +231,7 @@ class Node:
             return self.client.batch(requests)
         except RpcRefusal as refusal:
             if _STATE_IS_GONE.search(refusal.message):
-                raise SourceError(
+                raise Pruned(
                     f"{refusal}; this node no longer has the state: use an archive node "
                     "(--state-pruning archive)"
                 ) from refusal
@@ -225,6 +245,9 @@ class Node:
 
     def wrong(self, what: str) -> SourceError:
         return SourceError(f"{self.client.url} {what}")
+
+    def untrue(self, what: str) -> Untrue:
+        return Untrue(f"{self.client.url} {what}")
 
 
 def to_hex(raw: bytes) -> str:

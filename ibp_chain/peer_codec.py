@@ -5,6 +5,8 @@ transaction extension must read as the type that the runtime's metadata declares
 no code with `ibp_chain.scale`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -25,6 +27,36 @@ class Extension(NamedTuple):
     """Signed, and in no extrinsic: `additional_signed`, now `implicit`."""
 
 
+class _Configuration(RuntimeConfigurationObject):  # type: ignore[misc]
+    """Makes the class for a type once, where the codec makes it at every place that has the type:
+    metadata is read in a quarter of the time. Nothing is remembered while types are registered.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(ss58_format=_GENERIC_PREFIX)
+        self._classes: dict[str, Any] | None = None
+
+    def get_decoder_class(self, type_string: str | dict[str, Any]) -> Any:
+        if self._classes is None or isinstance(type_string, dict):
+            return super().get_decoder_class(type_string)
+        found = self._classes.get(type_string)
+        if found is None:
+            found = self._classes[type_string] = super().get_decoder_class(type_string)
+        if found is not None:
+            # some classes are every configuration's: the codec too sets it each time
+            found.runtime_config = self
+        return found
+
+    @contextmanager
+    def remembering(self) -> Iterator[None]:
+        """Inside, no type is registered."""
+        self._classes = {}
+        try:
+            yield
+        finally:
+            self._classes = None
+
+
 @lru_cache(maxsize=4)
 def peer_codec(metadata: bytes) -> "PeerCodec":
     """The codec for a runtime, made once: it takes seconds, and is never changed afterwards."""
@@ -35,14 +67,15 @@ class PeerCodec:
     """The codec for one runtime. `metadata` in version 14, as `state_getMetadata` answers."""
 
     def __init__(self, metadata: bytes) -> None:
-        self._config = RuntimeConfigurationObject(ss58_format=_GENERIC_PREFIX)
+        self._config = _Configuration()
         self._config.clear_type_registry()
         self._config.update_type_registry(load_type_registry_preset("core"))
         try:
-            self._metadata = self._config.create_scale_object(
-                "MetadataVersioned", data=ScaleBytes(bytearray(metadata))
-            )
-            self._metadata.decode()
+            with self._config.remembering():
+                self._metadata = self._config.create_scale_object(
+                    "MetadataVersioned", data=ScaleBytes(bytearray(metadata))
+                )
+                self._metadata.decode()
             self._config.add_portable_registry(self._metadata)
         except Exception as error:
             raise DecodeError(f"substrate-interface cannot read the metadata: {error}") from error
@@ -75,17 +108,23 @@ class PeerCodec:
     def check_call(self, call: bytes) -> str:
         """The `Pallet.name` that the codec reads; `CheckFailed` unless it encodes `call` again."""
         value = self.decode_call(call)
-        try:
-            again = self._new("Call").encode(_without_indices(value))
-        except Exception as error:
-            raise CheckFailed(f"substrate-interface cannot read the call: {error}") from error
-        if bytes(again.data) != call:
+        again = self.encode_call(_without_indices(value))
+        if again != call:
             raise CheckFailed(
                 f"substrate-interface reads the call as {value['call_module']}."
-                f"{value['call_function']}, but encodes it as 0x{bytes(again.data).hex()} instead "
+                f"{value['call_function']}, but encodes it as 0x{again.hex()} instead "
                 f"of 0x{call.hex()}"
             )
         return f"{value['call_module']}.{value['call_function']}"
+
+    def encode_call(self, value: Any) -> bytes:
+        """A call's bytes as the codec makes them, of `call_module`, `call_function`, and
+        `call_args` by name. Raises `CheckFailed` where it cannot.
+        """
+        try:
+            return bytes(self._new("Call").encode(value).data)
+        except Exception as error:
+            raise CheckFailed(f"substrate-interface cannot encode the call: {error}") from error
 
     def check_value(self, type_name: str, raw: bytes, what: str) -> None:
         """Raises `CheckFailed` unless `raw` is exactly one value of the codec's `type_name`."""

@@ -11,9 +11,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     SerializationInfo,
@@ -25,8 +23,10 @@ from ibp_chain.accounts import ss58_decode, ss58_encode
 from ibp_chain.errors import AddressError, ConfigError
 from ibp_chain.networks import network
 from ibp_chain.types import AccountId, Hash
+from ibp_chain.validation import Strict
 
 MAX_INTEGER = 2**53 - 1
+MAX_TURN = 2**16 - 1
 
 
 def _account_from_text(value: Any, info: ValidationInfo) -> Any:
@@ -111,10 +111,8 @@ Period = Annotated[str, Field(pattern=r"^[0-9]{4}-(?:0[1-9]|1[0-2])$")]
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 
 
-class Body(BaseModel):
+class Body(Strict):
     """What every kind shares: no unknown field, no conversion of types, no change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def _distinct(accounts: tuple[AccountId, ...], what: str) -> None:
@@ -277,6 +275,8 @@ class Report(Body):
     program: HashText
     oracle: AccountText
     day: Day
+    turn: Annotated[int, Field(ge=0, le=MAX_TURN)]
+    """0 for the first word on a day; a later turn takes the place of an earlier one."""
     root: HashText
     rows: Count
     observes: Annotated[tuple[HashText, ...], Field(strict=False, min_length=1)]

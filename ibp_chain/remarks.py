@@ -122,6 +122,21 @@ def canonical_json(value: Any) -> bytes:
         raise RemarkError(f"no canonical JSON: {error}") from error
 
 
+def read_canonical(data: bytes, what: str) -> Any:
+    """The value that `data` is the RFC 8785 bytes of; `what` it should be is said where it is not.
+
+    Raises `RemarkError`.
+    """
+    try:
+        value = json.loads(data)
+        canonical = canonical_json(value)
+    except (ValueError, RecursionError, RemarkError) as error:
+        raise RemarkError(f"no {what}: {error}") from error
+    if canonical != data:
+        raise RemarkError("not in canonical form (RFC 8785): was it edited?")
+    return value
+
+
 def signing_digest(body: Body, ss58_prefix: int) -> Hash:
     """What the signature inside a body is over: blake2b-256 of its JSON without `sig`."""
     value = as_json(body, ss58_prefix)

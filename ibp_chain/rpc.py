@@ -11,12 +11,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Self
-from urllib.parse import urlsplit
 
 import tenacity
 
 from ibp_chain.errors import SourceError
-from ibp_chain.rpc_transport import BadReply, ConnectionFailed, Http, Transport, WebSocket
+from ibp_chain.rpc_transport import (
+    BadReply,
+    ConnectionFailed,
+    Http,
+    Interrupted,
+    Transport,
+    WebSocket,
+)
+from ibp_chain.urls import public_url
 
 _RESUBSCRIBE_SECONDS = 1.0
 
@@ -26,6 +33,10 @@ class Request(NamedTuple):
 
     method: str
     params: tuple[Any, ...] = ()
+
+
+class Unreachable(SourceError):
+    """There was no connection, or no answer in time; another node may be reached."""
 
 
 class RpcRefusal(SourceError):
@@ -41,7 +52,8 @@ class RpcClient:
     """A connection to one node; opened by its first call, closed by `close` or `with`.
 
     `timeout` is in seconds and holds for each attempt; `attempts` is how often a connection is
-    tried; `batch_size` is how many calls travel together.
+    tried; `batch_size` is how many calls travel together. Once `interrupted` says so, a wait for an
+    answer ends with `Unreachable`, at once.
     """
 
     def __init__(
@@ -52,14 +64,17 @@ class RpcClient:
         attempts: int = 5,
         batch_size: int = 64,
         sleep: Callable[[float], None] = time.sleep,
+        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.url = _public_url(url)
-        scheme = urlsplit(url).scheme
+        self.url = public_url(url)
+        scheme = url.partition("://")[0].lower()
         if scheme not in ("http", "https", "ws", "wss"):
             raise SourceError(f"{self.url}: a node's URL starts with http(s):// or ws(s)://")
         self.can_subscribe = scheme in ("ws", "wss")
         self._transport: Transport = (
-            WebSocket(url, timeout) if self.can_subscribe else Http(url, timeout)
+            WebSocket(url, timeout, interrupted)
+            if self.can_subscribe
+            else Http(url, timeout, interrupted)
         )
         self._attempts, self._batch_size, self._sleep = attempts, batch_size, sleep
         self._last_id = 0
@@ -104,11 +119,16 @@ class RpcClient:
                     yield transport.notification(subscription, idle_seconds)
             except ConnectionFailed as error:
                 if not resubscribe:
-                    raise SourceError(
+                    raise Unreachable(
                         f"{self.url}: lost while watching {method}: {error}"
                     ) from error
                 self._sleep(_RESUBSCRIBE_SECONDS)
                 yield None
+            except Interrupted as error:
+                raise Unreachable(f"{self.url}: {method}: interrupted") from error
+            except BadReply as error:
+                transport.close()
+                raise SourceError(f"{self.url}: {method}: {error}") from error
             except GeneratorExit:
                 self._leave(unsubscribe, subscription)
                 raise
@@ -184,10 +204,12 @@ class RpcClient:
             replies = retrying(self._transport.exchange, messages)
         except ConnectionFailed as error:
             times = f" after {attempts} attempts" if attempts > 1 else ""
-            raise SourceError(
+            raise Unreachable(
                 f"{self.url}: no answer{times}: {error}; "
                 "is the node running, and is this its RPC address?"
             ) from error
+        except Interrupted as error:
+            raise Unreachable(f"{self.url}: interrupted") from error
         except BadReply as error:
             raise SourceError(
                 f"{self.url}: {error}; is this a JSON-RPC endpoint of a Substrate node?"
@@ -246,13 +268,3 @@ def _is_refusal_of_all(reply: Any) -> bool:
             return True
         case _:
             return False
-
-
-def _public_url(url: str) -> str:
-    """`url` as it may be shown: without password and query, which often hold keys."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError as error:
-        raise SourceError(f"{url!r} is no URL: {error}") from error
-    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"

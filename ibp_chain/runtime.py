@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from ibp_chain.blocks import EventRecord, Extrinsic, blake2_256
 from ibp_chain.errors import DecodeError, InputError
+from ibp_chain.runtime_apis import ApiMethod, RuntimeApis, read_runtime_apis
 from ibp_chain.scale import metadata as md
 from ibp_chain.scale.careful import Careful
 from ibp_chain.scale.compiler import FAILURES, Compiler, Table
@@ -28,6 +29,7 @@ class Runtime:
     """Decodes and encodes for one spec version. Raises `DecodeError` for metadata it cannot use."""
 
     def __init__(self, raw: bytes) -> None:
+        self._raw = raw
         self.metadata_hash: Hash = blake2_256(raw)
         self.metadata = md.read_metadata(raw)
         layout = Layout(self.metadata)
@@ -37,6 +39,11 @@ class Runtime:
         self._decoders = Decoders(self.metadata, layout)
         self._encoders = Encoders(self.metadata, layout)
         self.spec_name, self.spec_version, self.transaction_version = self._version()
+
+    @cached_property
+    def _apis(self) -> RuntimeApis:
+        """Read when first asked for: most runtimes are only decoded with."""
+        return read_runtime_apis(self._raw)
 
     @cached_property
     def _careful(self) -> Careful:
@@ -145,6 +152,27 @@ class Runtime:
         """The bytes of an item's value. Raises `InputError`."""
         return self._encoders.of(self._entry(pallet, entry).value)(value)
 
+    # --- runtime APIs ---
+
+    def has_api(self, api: str, method: str) -> bool:
+        """Whether the metadata describes it; V14 describes none."""
+        return method in self._apis.get(api, {})
+
+    def api_inputs(self, api: str, method: str) -> tuple[str, ...]:
+        """The names of a method's arguments, in order. Raises `InputError` for an unknown one."""
+        return tuple(name for name, _ in self._api(api, method).inputs)
+
+    def encode_api_call(self, api: str, method: str, args: Mapping[str, Any]) -> bytes:
+        """The data that `state_call` takes. Raises `InputError` for arguments not its own."""
+        inputs = self._api(api, method).inputs
+        if {name for name, _ in inputs} != args.keys():
+            raise InputError(f"{self}: {api}_{method} takes {[name for name, _ in inputs]}")
+        return b"".join(self._encoders.of(type_id)(args[name]) for name, type_id in inputs)
+
+    def decode_api_result(self, api: str, method: str, raw: bytes) -> Any:
+        """What `state_call` answered. Raises `DecodeError`."""
+        return self._whole(self._api(api, method).output, raw)
+
     # --- what there is ---
 
     def constant(self, pallet: str, name: str) -> Any:
@@ -234,6 +262,10 @@ class Runtime:
     def _pallet(self, name: str) -> md.Pallet:
         found = self.metadata.pallets.get(name)
         return found if found is not None else self._absent(f"pallet {name}")
+
+    def _api(self, api: str, method: str) -> ApiMethod:
+        found = self._apis.get(api, {}).get(method)
+        return found if found is not None else self._absent(f"runtime API {api}_{method}")
 
     def _entry(self, pallet: str, entry: str) -> md.StorageEntry:
         found = self._pallet(pallet).storage.get(entry)

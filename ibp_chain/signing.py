@@ -12,12 +12,12 @@ from ibp_chain.errors import CheckFailed, InputError
 from ibp_chain.keys import Signer
 from ibp_chain.peer_codec import PeerCodec
 from ibp_chain.scale.primitives import encode_compact
-from ibp_chain.types import BlockNumber, Hash, Planck, SpecVersion
+from ibp_chain.types import AccountId, BlockNumber, Hash, Planck, SpecVersion
 
 _SIGNED_V4 = b"\x84"
 _ID_ADDRESS = b"\0"
 _SR25519 = b"\1"
-_METADATA_HASH_DISABLED, _NO_METADATA_HASH = b"\0", b"\0"
+_METADATA_HASH_OFF, _METADATA_HASH_ON = b"\0", b"\1"
 _NO_ASSET = b"\0"
 _LARGEST_PLAIN_PAYLOAD = 256
 MIN_PERIOD, MAX_PERIOD = 4, 65_536
@@ -40,6 +40,18 @@ class Era(NamedTuple):
             )
         factor = max(period >> 12, 1)
         return cls(period, block % period // factor * factor)
+
+    @classmethod
+    def decode(cls, raw: bytes) -> "Era":
+        """Raises `InputError` for the immortal era, and for what no era encodes to."""
+        if len(raw) != 2:
+            raise InputError(f"0x{raw.hex()} is no mortal era")
+        value = int.from_bytes(raw, "little")
+        period = 2 << value % 16
+        era = cls(period, (value >> 4) * max(period >> 12, 1))
+        if not MIN_PERIOD <= period <= MAX_PERIOD or era.phase >= period or era.encode() != raw:
+            raise InputError(f"0x{raw.hex()} is no mortal era")
+        return era
 
     def encode(self) -> bytes:
         factor = max(self.period >> 12, 1)
@@ -66,6 +78,18 @@ class SigningContext:
     """Of the mortal era, in blocks."""
     nonce: int
     tip: Planck = NO_TIP
+    metadata_hash: Hash | None = None
+    """With it, mode 1 of `CheckMetadataHash`: the runtime must have been built with this hash."""
+
+    @property
+    def era(self) -> Era:
+        """Raises `InputError` where `birth` begins no era of this period."""
+        era = Era.born_at(self.birth.number, self.period)
+        if era.birth(self.birth.number) != self.birth.number:
+            raise InputError(
+                f"an era of {self.period} blocks cannot begin at block {self.birth.number}"
+            )
+        return era
 
     @property
     def death(self) -> BlockNumber:
@@ -79,13 +103,8 @@ def extension_bytes(context: SigningContext) -> tuple[bytes, bytes]:
     An extension that we do not know contributes nothing. Each part must read as the type in the
     metadata, so one that needs a value is refused: `CheckFailed`.
     """
-    era = Era.born_at(context.birth.number, context.period)
-    if era.birth(context.birth.number) != context.birth.number:
-        raise InputError(
-            f"an era of {context.period} blocks cannot begin at block {context.birth.number}"
-        )
     tip = encode_compact(context.tip)
-    mortality = (era.encode(), context.birth.hash)
+    mortality = (context.era.encode(), context.birth.hash)
     known = {
         "CheckSpecVersion": (b"", context.spec_version.to_bytes(4, "little")),
         "CheckTxVersion": (b"", context.transaction_version.to_bytes(4, "little")),
@@ -95,8 +114,12 @@ def extension_bytes(context: SigningContext) -> tuple[bytes, bytes]:
         "CheckNonce": (encode_compact(context.nonce), b""),
         "ChargeTransactionPayment": (tip, b""),
         "ChargeAssetTxPayment": (tip + _NO_ASSET, b""),
-        "CheckMetadataHash": (_METADATA_HASH_DISABLED, _NO_METADATA_HASH),
+        "CheckMetadataHash": _metadata_hash(context.metadata_hash),
     }
+    if context.metadata_hash is not None and all(
+        extension.name != "CheckMetadataHash" for extension in context.codec.extensions
+    ):
+        raise InputError("the runtime cannot check a metadata hash")
     in_extrinsic, in_payload = b"", b""
     for extension in context.codec.extensions:
         explicit, implicit = known.get(extension.name, (b"", b""))
@@ -123,8 +146,19 @@ def sign_extrinsic(call: bytes, signer: Signer, context: SigningContext) -> byte
     signature = signer.sign(signed_payload(call, context))
     if len(signature) != 64:
         raise CheckFailed(f"the signer returned {len(signature)} bytes, no sr25519 signature")
+    return assemble(call, signer.account, _SR25519 + signature, context)
+
+
+def assemble(
+    call: bytes, account: AccountId, multi_signature: bytes, context: SigningContext
+) -> bytes:
+    """The extrinsic around a signature with its scheme in front, with its length prefix."""
     extensions, _ = extension_bytes(context)
-    body = b"".join(
-        (_SIGNED_V4, _ID_ADDRESS, signer.account, _SR25519, signature, extensions, call)
-    )
+    body = b"".join((_SIGNED_V4, _ID_ADDRESS, account, multi_signature, extensions, call))
     return encode_compact(len(body)) + body
+
+
+def _metadata_hash(expected: Hash | None) -> tuple[bytes, bytes]:
+    if expected is None:
+        return _METADATA_HASH_OFF, _METADATA_HASH_OFF  # mode, and `None`
+    return _METADATA_HASH_ON, _METADATA_HASH_ON + expected  # mode, and `Some`

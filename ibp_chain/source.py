@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ibp_chain.blocks import Block, BlockRef, Header
 from ibp_chain.errors import SourceError
 from ibp_chain.headers import first_fault
-from ibp_chain.node import ChainInfo, Node, to_hex
+from ibp_chain.node import ChainInfo, Missing, Node, Pruned, to_hex
 from ibp_chain.rpc import Request, RpcClient
 from ibp_chain.types import BlockNumber, Hash, SpecVersion
 
@@ -46,6 +46,10 @@ class BlockSource(Protocol):
         """The same in version 14, for decoders that read no newer one."""
 
 
+class WrongChain(SourceError):
+    """A node is on another chain than it should be."""
+
+
 class NodeSource(Node):
     """Finalised blocks of a node, over JSON-RPC.
 
@@ -62,7 +66,7 @@ class NodeSource(Node):
         client: RpcClient | None = None,
     ) -> None:
         super().__init__(RpcClient(url) if client is None else client)
-        self.window, self.poll_seconds = window, poll_seconds
+        self.at_once, self.poll_seconds = window, poll_seconds
         self._states: dict[SpecVersion, Hash] = {}
         """A block in whose post-state each known runtime is."""
         self._versions: dict[Hash, SpecVersion] = {}
@@ -71,8 +75,8 @@ class NodeSource(Node):
         if genesis is None:
             raise self.wrong("has no block 0")
         if expected_genesis is not None and genesis != expected_genesis:
-            raise self.wrong(
-                f"is on another chain: its genesis is {to_hex(genesis)}, "
+            raise WrongChain(
+                f"{self.client.url} is on another chain: its genesis is {to_hex(genesis)}, "
                 f"expected {to_hex(expected_genesis)}"
             )
         self.genesis_hash = genesis
@@ -94,11 +98,17 @@ class NodeSource(Node):
 
     def block(self, digest: Hash) -> Block:
         """One block by its hash, final or not."""
-        (block,) = self._fetch([BlockRef(self.header(digest).number, digest)])
-        fault = first_fault(block, None)
-        if fault is not None:
-            raise self.wrong(f"sent a block that does not hold up: {fault.field}: {fault.detail}")
-        return block
+        return self.window([BlockRef(self.header(digest).number, digest)], None)[0]
+
+    def heads(self, stop: Callable[[], bool] = lambda: False) -> Iterator[BlockRef]:
+        """The finalised head, whenever there may be another, until `stop` says so.
+
+        `stop` is asked before each and at least every `poll_seconds`.
+        """
+        for _ in self.client.finalised_heads(self.poll_seconds):
+            if stop():
+                return
+            yield self.head()
 
     def follow(
         self, first: BlockNumber, stop: Callable[[], bool] = lambda: False
@@ -108,10 +118,8 @@ class NodeSource(Node):
         Ends when `stop` says so; it is asked between blocks and at least every `poll_seconds`.
         """
         number, previous = first, None
-        for _ in self.client.finalised_heads(self.poll_seconds):
-            if stop():
-                return
-            if self.head().number < number:
+        for head in self.heads(stop):
+            if head.number < number:
                 continue
             if previous is None:
                 previous = self._before(number)
@@ -130,9 +138,7 @@ class NodeSource(Node):
 
     def metadata_v14(self, spec_version: SpecVersion) -> bytes:
         """As `metadata`, in the version that `state_getMetadata` answers with."""
-        state = self._state_with(spec_version)
-        (text,) = self.ask_state([Request("state_getMetadata", (to_hex(state),))])
-        return self.bytes(text, "metadata")
+        return self.metadata_v14_at(self._state_with(spec_version))
 
     def _state_with(self, spec_version: SpecVersion) -> Hash:
         if spec_version not in self._states:
@@ -155,24 +161,34 @@ class NodeSource(Node):
             raise self.wrong(f"has finalised block {head.number}, but not yet block {last}")
         number, last = first, head.number if last is None else last
         while number <= last:
-            refs = self._refs(number, BlockNumber(min(number + self.window - 1, last)))
+            refs = self.refs(number, BlockNumber(min(number + self.at_once - 1, last)))
             if not refs:
-                number = self._behind_gap(previous, number, head)
+                number = self.behind_gap(previous, number, head)
                 continue
             if refs[-1].number == head.number and refs[-1] != head:
-                raise self.wrong(f"names two different finalised blocks {head.number}")
-            for block in self._fetch(refs):
-                fault = first_fault(block, previous)
-                if fault is not None:
-                    raise self.wrong(
-                        f"sent a block {block.header.number} that does not hold up: "
-                        f"{fault.field}: {fault.detail}"
-                    )
-                yield block
-                previous = block.ref
+                raise self.untrue(f"names two different finalised blocks {head.number}")
+            yield from self.window(refs, previous)
+            previous = refs[-1]
             number = BlockNumber(refs[-1].number + 1)
 
-    def _refs(self, first: BlockNumber, last: BlockNumber) -> list[BlockRef]:
+    def window(self, refs: Sequence[BlockRef], previous: BlockRef | None) -> list[Block]:
+        """The blocks `refs`, each linked to the one before, the first to `previous` if given.
+
+        Raises `Untrue` where a hash, a link or an extrinsics root does not hold.
+        """
+        blocks = []
+        for block in self._fetch(refs):
+            fault = first_fault(block, previous)
+            if fault is not None:
+                raise self.untrue(
+                    f"sent a block {block.header.number} that does not hold up: "
+                    f"{fault.field}: {fault.detail}"
+                )
+            blocks.append(block)
+            previous = block.ref
+        return blocks
+
+    def refs(self, first: BlockNumber, last: BlockNumber) -> list[BlockRef]:
         """Blocks from `first` on, up to `last` or the first height without a block."""
         refs = []
         for height, digest in enumerate(self.hashes(range(first, last + 1)), first):
@@ -181,7 +197,7 @@ class NodeSource(Node):
             refs.append(BlockRef(BlockNumber(height), digest))
         return refs
 
-    def _behind_gap(
+    def behind_gap(
         self, previous: BlockRef | None, missing: BlockNumber, head: BlockRef
     ) -> BlockNumber:
         """The height of the block whose parent is `previous`, where `missing` has none.
@@ -202,13 +218,13 @@ class NodeSource(Node):
                     high = middle
             digest = self.hashes([high])[0]
             if digest is None:
-                raise self.wrong(f"lost block {high} while it was read")
+                raise Missing(f"{self.client.url} lost block {high} while it was read")
             parent_hash = self.header(digest).parent_hash
             if parent_hash == previous.hash:
                 return high
             high = self.header(parent_hash).number
             if high <= missing:
-                raise self.wrong(
+                raise self.untrue(
                     f"skips block {missing} without a link to block {previous.number}: "
                     "has its finalised chain changed?"
                 )
@@ -234,14 +250,14 @@ class NodeSource(Node):
             case {"block": {"header": header_json, "extrinsics": list(extrinsics)}}:
                 header = self.read_header(header_json)
             case None:
-                raise self.wrong(
-                    f"has no body of block {ref.number}: it is pruned; use an archive node "
-                    "(--blocks-pruning archive)"
+                raise Pruned(
+                    f"{self.client.url} has no body of block {ref.number}: it is pruned; "
+                    "use an archive node (--blocks-pruning archive)"
                 )
             case _:
                 raise self.wrong(f"sent a malformed block {ref.number}")
         if header.number != ref.number:
-            raise self.wrong(f"sent block {header.number} for block {ref.number}")
+            raise self.untrue(f"sent block {header.number} for block {ref.number}")
         return header, tuple(self.bytes(raw, "extrinsic") for raw in extrinsics)
 
     def _versions_of(self, states: Sequence[Hash]) -> list[SpecVersion]:

@@ -1,7 +1,8 @@
 """Runtime metadata V14, V15 and V16, read into one model.
 
 Source: `frame-metadata` (v14.rs, v15.rs, v16.rs) and `scale-info` 2.x. What later versions add and
-nothing here uses (runtime APIs, deprecations, view functions, documentation) is read over.
+nothing here uses (deprecations, view functions, documentation) is read over; what they have behind
+it, `ibp_chain.runtime_apis` reads.
 """
 
 from collections.abc import Callable, Mapping
@@ -53,6 +54,8 @@ class Field:
 
     name: str | None
     type: TypeId
+    type_name: str | None = None
+    """As the Rust source writes the type; bytes do not depend on it, the metadata hash does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,17 +182,22 @@ class Metadata:
 
 def read_metadata(raw: bytes) -> Metadata:
     """The metadata in `raw`, magic first. Raises `DecodeError`."""
+    return Reader(*read_head(raw)).metadata()
+
+
+def read_head(raw: bytes) -> tuple[Input, int]:
+    """The metadata behind its magic, and its version. Raises `DecodeError`."""
     source = Input(raw)
     if source.take(4) != MAGIC:
         raise DecodeError("this is no metadata: it does not begin with `meta`", 0)
     version = source.u8()
     if version not in VERSIONS:
         raise DecodeError(f"metadata V{version} cannot be read, only V14 to V16", 4)
-    return _Reader(source, version).metadata()
+    return source, version
 
 
-class _Reader:
-    """Reads one blob, in the order of its fields."""
+class Reader:
+    """Reads one blob, in the order of its fields; `ibp_chain.runtime_apis` reads on behind it."""
 
     def __init__(self, source: Input, version: int) -> None:
         self.source, self.version = source, version
@@ -277,8 +285,8 @@ class _Reader:
         return variants
 
     def field(self) -> Field:
-        field = Field(self.option(self.source.text), self.source.compact())
-        self.option(self.source.octets)  # the type's name in the Rust source
+        source = self.source
+        field = Field(self.option(source.text), source.compact(), self.option(source.text))
         self.documentation()
         return field
 

@@ -31,6 +31,9 @@ class _NotRead(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         raise LookupError(f"argument {name} was passed over: its pallet was not asked for")
 
+    def __reduce__(self) -> str:
+        return "NOT_READ"
+
 
 NOT_READ: dict[str, Any] = _NotRead()
 """The `args` of a call whose pallet was not asked for: reading one is a defect of the caller."""
