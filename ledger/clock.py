@@ -56,3 +56,10 @@ def provider_now(
     if phase is Phase.INITIALIZATION and network.governance_clock is GovernanceClock.RELAY:
         return previous
     return clock_of(network, header)
+
+
+def initial_now(
+    network: Network, now: RelayBlockNumber, previous: RelayBlockNumber
+) -> RelayBlockNumber:
+    """`provider_now` in Initialization, where `clock_of` the block is known to be `now`."""
+    return previous if network.governance_clock is GovernanceClock.RELAY else now

@@ -28,6 +28,7 @@ from ledger.dispatch_tree import (
 from ledger.dispatch_values import dispatch_error, field, field_values, signed
 from ledger.dispatch_wrappers import XCM_PALLETS, is_plain, rule_of
 from ledger.origins import Dispatched, Failed, Origin, OriginKind, Unattributed
+from ledger.pallets import bounties, treasury
 
 WATCHED_PALLETS = frozenset(
     {
@@ -52,7 +53,7 @@ WATCHED_PALLETS = frozenset(
 """The pallets whose events `attribute` and the mirrors need; further ones may be decoded too."""
 
 UNREAD_EVENTS = frozenset(
-    {"System.ExtrinsicSuccess", "Treasury.Deposit", "Treasury.UpdatedInactive"}
+    {"System.ExtrinsicSuccess", *(f"Treasury.{name}" for name in treasury.PASSED_OVER)}
 )
 """Events of which the name says it all; most events of a quiet block are such."""
 
@@ -80,24 +81,36 @@ def attribute(
     among them, they are left out, except that a plain call keeps deposits which cannot be told from
     its own.
     """
-    before = [e for e in events if e.phase is Phase.INITIALIZATION]
-    after = [e for e in events if e.phase is Phase.FINALIZATION]
-    own: list[list[EventRecord]] = [[] for _ in extrinsics]
+    before, own, after = by_phase(len(extrinsics), events)
+    yield from of_hooks(runtime, before, tasks)
+    for index, extrinsic in enumerate(extrinsics):
+        yield from of_extrinsic(runtime, index, extrinsic, own[index])
+    yield from of_hooks(runtime, after, tasks)
+
+
+def by_phase(
+    extrinsics: int, events: Sequence[EventRecord]
+) -> tuple[list[EventRecord], list[list[EventRecord]], list[EventRecord]]:
+    """A block's events: those before its extrinsics, those of each, and those behind."""
+    before, after = [], []
+    own: list[list[EventRecord]] = [[] for _ in range(extrinsics)]
     for event in events:
         if event.extrinsic_index is not None:
             own[event.extrinsic_index].append(event)
-
-    yield from _hooks(runtime, before, tasks)
-    for index, extrinsic in enumerate(extrinsics):
-        yield from _extrinsic(runtime, index, extrinsic, own[index])
-    yield from _hooks(runtime, after, tasks)
+        elif event.phase is Phase.INITIALIZATION:
+            before.append(event)
+        else:
+            after.append(event)
+    return before, own, after
 
 
 # --- Hooks ----------------------------------------------------------------------
 
 
-def _hooks(runtime: Runtime, events: Sequence[EventRecord], tasks: Tasks) -> Iterator[Item]:
-    """The calls of tasks that are known, with their events; all other events as they are.
+def of_hooks(runtime: Runtime, events: Sequence[EventRecord], tasks: Tasks) -> Iterator[Item]:
+    """The part of `attribute` that hooks are.
+
+    The calls of tasks that are known, with their events; all other events as they are.
 
     Where an unknown task or a message touched a mirrored pallet, that is reported behind its last
     event, with the first touching event in the call's place.
@@ -127,15 +140,8 @@ def _hooks(runtime: Runtime, events: Sequence[EventRecord], tasks: Tasks) -> Ite
 _BETWEEN_TASKS = frozenset({"Scheduler", "Preimage", "RcMigrator", "AhMigrator"})
 """What these deposit may stand before a task or behind it, and is no part of its reading."""
 _OF_HOOKS = frozenset(
-    {
-        ("Bounties", "BountyBecameActive"),
-        ("Treasury", "Awarded"),
-        ("Treasury", "Burnt"),
-        ("Treasury", "Deposit"),
-        ("Treasury", "Rollover"),
-        ("Treasury", "Spending"),
-        ("Treasury", "UpdatedInactive"),
-    }
+    {("Treasury", name) for name in treasury.OF_HOOKS}
+    | {("Bounties", name) for name in bounties.OF_HOOKS}
 )
 """Deposited by the pallets' own hooks, which run before the scheduler's on some chains, and by no
 call."""
@@ -172,9 +178,10 @@ def _unnamed(event: EventRecord, reason: str) -> Unattributed:
 # --- Extrinsics -------------------------------------------------------------------
 
 
-def _extrinsic(
+def of_extrinsic(
     runtime: Runtime, index: int, extrinsic: Extrinsic, events: Sequence[EventRecord]
 ) -> Iterator[Item]:
+    """The part of `attribute` that one extrinsic is, with its own events; no task matters to it."""
     root = Node(extrinsic.call, _origin(extrinsic))
     outcome = events[-1] if events else None
     if outcome is None or outcome.pallet != "System":

@@ -69,7 +69,7 @@ class AccountLocks:
 def account_locks(storage: cv.Storage, config: cv.Config, account: AccountId) -> AccountLocks:
     """The locks of `account` at `config.now`, in the block whose state `storage` is."""
     amounts = dict(storage.class_locks_for.get(account))
-    candidates = sorted(config.tracks | amounts.keys())
+    candidates = classes_of(storage, config, account)
     classes = tuple(
         lock
         for class_ in candidates
@@ -84,6 +84,11 @@ def account_locks(storage: cv.Storage, config: cv.Config, account: AccountId) ->
         required_now=max((lock.required_now for lock in classes), default=_NOTHING),
         classes=classes,
     )
+
+
+def classes_of(storage: cv.Storage, config: cv.Config, account: AccountId) -> list[TrackId]:
+    """Where the account may have something: the tracks, and former ones in which it has a lock."""
+    return sorted(config.tracks | dict(storage.class_locks_for.get(account)).keys())
 
 
 def _class_lock(
@@ -197,7 +202,7 @@ def promise(
     lock; delegations at Locked6x count, flagged. Prior locks from before the first block that the
     mirror saw do not say their conviction and are not counted.
     """
-    classes = sorted(config.tracks | dict(storage.class_locks_for.get(account)).keys())
+    classes = classes_of(storage, config, account)
     covers = [cover for class_ in classes for cover in _covers(storage, config, account, class_)]
     covers.sort(key=lambda cover: (-cover.amount, cover.class_))
     return Promise(required, tuple(covers))

@@ -172,10 +172,14 @@ class Mirrors:
             lock_reasons=balances.governance_reasons(constants.spec_version),
         )
 
-    def apply(self, context: BlockContext, item: Dispatched | EventRecord) -> None:
-        """Take over one thing that happened. Raises `MirrorDivergence`."""
+    def on_runtime_upgrade(self, context: BlockContext) -> None:
+        """What the first block of a new runtime does before all else; nothing in other blocks."""
         if context.constants.democracy.ended and not self.democracy.is_empty:
             democracy.end_of_life(self.democracy, self.balances)
+
+    def apply(self, context: BlockContext, item: Dispatched | EventRecord) -> None:
+        """Take over one thing that happened. Raises `MirrorDivergence`."""
+        self.on_runtime_upgrade(context)
         if isinstance(item, EventRecord):
             self._observe(context, item)
             return
@@ -314,6 +318,22 @@ class Mirrors:
         tasks = self.scheduler.named, self.scheduler.agenda, self.scheduler.preimages
         for storage_map in (*self.mirrored_maps(), self.referenda.polls, *tasks):
             storage_map.clear()
+
+
+def concerns(item: Dispatched | EventRecord) -> bool:
+    """Whether `Mirrors.apply` may change anything for `item`; what it passes over is not kept."""
+    if isinstance(item, EventRecord):
+        return item.pallet in _EVENTS_APPLIED
+    if item.call.pallet in _CALLS_APPLIED:
+        return True
+    return not _EVENTS_FOLLOWED.isdisjoint([event.pallet for event in item.events])
+
+
+_EVENTS_FOLLOWED = scheduler.PALLETS | {"Democracy"} | migration.SIDES.keys()
+_CALLS_APPLIED = (
+    scheduler.PALLETS | {"ConvictionVoting", "Democracy", "Multisig"} | spending.PALLETS
+)
+_EVENTS_APPLIED = _EVENTS_FOLLOWED | _CALLS_APPLIED
 
 
 def _signer(item: Dispatched) -> AccountId:

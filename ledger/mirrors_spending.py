@@ -275,8 +275,8 @@ def is_passed_over(event: EventRecord) -> bool:
 
 
 _OF_SPEND_PERIODS = {
-    "Treasury": frozenset({"Awarded", "Burnt", "Rollover"}),
-    "Bounties": frozenset({"BountyBecameActive"}),
+    "Treasury": treasury.SPEND_PERIOD,
+    "Bounties": bounties.OF_HOOKS,
     "ChildBounties": frozenset[str](),
 }
 """What is deposited between Treasury.Spending and Treasury.Rollover only. `ChildBounties.Awarded`

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ibp_chain.types import AccountId, BlockNumber, Planck, RelayBlockNumber, SpecVersion, TrackId
-from ledger.locks import Promise, promise
+from ledger.locks import Promise, classes_of, promise
 from ledger.mirrors import Constants, Mirrors
 from ledger.pallets import balances
 from ledger.pallets.conviction_voting import CONVICTION_VOTING_ID, PriorLock
@@ -91,8 +91,8 @@ class PromiseHistory:
         self.last_entries = dict(account_entries(state.mirrors, self.account))
         self.maximum_priors = {
             class_: locks
-            for (who, class_), locks in state.mirrors.conviction_voting.maximum_priors.items()
-            if who == self.account
+            for class_ in classes_of(state.mirrors.conviction_voting, config, self.account)
+            if (locks := state.mirrors.conviction_voting.maximum_priors.get((self.account, class_)))
         }
         if last is None:
             self.first_entries = self.last_entries

@@ -21,6 +21,7 @@ from ibp_chain.scale.values import Call
 from ibp_chain.types import AccountId
 from ledger.origins import Dispatched, Failed, Origin
 from ledger.pallets import membership, payouts, programme, scores
+from ledger.pallets.payout_lines import Deposited
 from ledger.pallets.payouts import Batch
 from ledger.pallets.programme import RemarkKey, Said
 from ledger.pallets.rejections import Rejected, RejectionCode
@@ -35,6 +36,7 @@ class Accepted:
     kind: Kind
     origin: AccountId
     extrinsic_index: int | None
+    body: Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +75,22 @@ def take_remark(
             state.programme, key, rejected.code, origin, blake2_256(raw), item.extrinsic_index
         )
         return Refused(key, rejected.code, str(rejected), origin, item.extrinsic_index)
-    return Accepted(key, KINDS[type(body)], who, item.extrinsic_index)
+    return Accepted(key, KINDS[type(body)], who, item.extrinsic_index, body)
 
 
 def take_batch(
-    state: State, item: Dispatched | Failed, key: payouts.BatchKey, *, announced: bool
+    state: State,
+    item: Dispatched | Failed,
+    key: payouts.BatchKey,
+    *,
+    announced: bool,
+    deposited: Deposited,
 ) -> Batch | None:
     """Record a payout batch that the curators' multisig dispatched; None for any other call.
 
     `announced`: the batch's own `payout` remark was accepted. A batch that was dispatched counts by
     that, and not by who the curators are behind its last call, which may have changed them.
+    `deposited` are the events that its calls about child bounties left.
     """
     body = payout_of(item.call, state.network)
     if body is None:
@@ -95,7 +103,9 @@ def take_batch(
     if not announced:
         return None
     payees = payouts.Payees(state.membership.members, state.network.name)
-    return payouts.executed(state.payouts, key, item.extrinsic_index, item.call, body, payees)
+    return payouts.executed(
+        state.payouts, key, item.extrinsic_index, item.call, body, payees, deposited
+    )
 
 
 # --- Internals ----------------------------------------------------------------------

@@ -1,22 +1,26 @@
 """Fold blocks into a state: the one way in which a ledger comes about.
 
 `apply_block` is a function of the state before, the block and its runtime, and of nothing else.
-The same blocks give the same root on any machine.
+The same blocks give the same root on any machine. It has two halves: `ledger.facts.gather`, which
+needs no state, and `apply_facts`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ibp_chain.blocks import Block, BlockRef, Extrinsic, Phase
-from ibp_chain.errors import DecodeError, InputError
+from ibp_chain.blocks import Block, BlockRef, EventRecord
+from ibp_chain.errors import InputError
 from ibp_chain.remarks import Kind
 from ibp_chain.runtime import Runtime
 from ibp_chain.types import BlockNumber, Hash, SpecVersion
 from ledger import clock
-from ledger.dispatch import READ_PALLETS, UNREAD_EVENTS, WATCHED_PALLETS, attribute
+from ledger.dispatch import Item, of_hooks
+from ledger.facts import VOTING, BlockFacts, gather
 from ledger.mirrors import BlockContext, Constants
 from ledger.origins import Dispatched, Failed, Unattributed
+from ledger.pallets import payouts, scores
+from ledger.pallets.payout_lines import ChildKey, Transfer, claims_in, deposited_by
 from ledger.pallets.payouts import Batch, BatchKey
 from ledger.remark_routing import Accepted, Refused, remark_of, take_batch, take_remark
 from ledger.state import Head, State
@@ -26,9 +30,6 @@ constants_of = lru_cache(maxsize=16)(Constants.of)
 
 Runtimes = Callable[[SpecVersion], Runtime]
 """The runtime of a spec version. Raises `InputError` for one that is not known."""
-
-
-_VOTING = frozenset({"ConvictionVoting", "Referenda", "Democracy"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +58,22 @@ def apply_block(state: State, block: Block, runtime: Runtime) -> BlockReport:
     metadata disagree, and `MirrorDivergence` where a mirrored pallet does. After any of them the
     state is unusable: the caller starts again from what it committed last.
     """
-    _check_follows(state, block)
-    extrinsics = tuple(
-        runtime.decode_extrinsic(raw, pallets=READ_PALLETS) for raw in block.extrinsics
-    )
-    events = runtime.decode_events(block.events, pallets=WATCHED_PALLETS, unread=UNREAD_EVENTS)
-    context = _context(state, block, runtime)
-    fold = _Fold(state, context.number, _timestamp(block, extrinsics))
-    fold.touched_votes = not _VOTING.isdisjoint([event.pallet for event in events])
-    for item in attribute(runtime, extrinsics, events, state.mirrors.tasks(runtime)):
+    _check_follows(state, block.ref, block.header.parent_hash)
+    return apply_facts(state, gather(block, runtime, state.network), runtime)
+
+
+def apply_facts(state: State, facts: BlockFacts, runtime: Runtime) -> BlockReport:
+    """`apply_block` for a block of which the facts were gathered, here or by another process.
+
+    `runtime` executed the block; it reads the calls of tasks and what a runtime fixes.
+    """
+    _check_follows(state, facts.ref, facts.parent_hash)
+    context = _context(state, facts, runtime)
+    fold = _Fold(state, context.number, facts.timestamp_ms)
+    fold.on_initialize()
+    fold.touched_votes = facts.votes
+    state.mirrors.on_runtime_upgrade(context)
+    for item in _in_order(state, facts, runtime):
         match item:
             case Unattributed():
                 fold.unattributed.append(item)
@@ -73,24 +81,35 @@ def apply_block(state: State, block: Block, runtime: Runtime) -> BlockReport:
                 fold.batch(item)
             case Dispatched():
                 state.mirrors.apply(context, item)
-                fold.touched_votes = fold.touched_votes or item.call.pallet in _VOTING
+                fold.touched_votes = fold.touched_votes or item.call.pallet in VOTING
                 fold.remark(item)
+                fold.child(item)
+                fold.claims(item.events)
                 fold.batch(item)
             case _:
                 state.mirrors.apply(context, item)
-    state.head.put(Head(block.header.number, block.hash, context.now))
+                fold.claims((item,))
+    state.head.put(Head(*facts.ref, context.now))
     return BlockReport(
-        ref=block.ref,
-        parent_hash=block.header.parent_hash,
-        spec_version=block.spec_version,
-        timestamp_ms=fold.timestamp_ms,
-        extrinsics=len(extrinsics),
+        ref=facts.ref,
+        parent_hash=facts.parent_hash,
+        spec_version=facts.spec_version,
+        timestamp_ms=facts.timestamp_ms,
+        extrinsics=facts.extrinsics,
         accepted=tuple(fold.accepted),
         refused=tuple(fold.refused),
         batches=tuple(fold.batches),
         touched_votes=fold.touched_votes,
         unattributed=tuple(fold.unattributed),
     )
+
+
+def _in_order(state: State, facts: BlockFacts, runtime: Runtime) -> Iterator[Item]:
+    """What happened; a task's call is looked up when everything before it has been applied."""
+    tasks = state.mirrors.tasks(runtime)
+    yield from of_hooks(runtime, facts.before, tasks)
+    yield from facts.items
+    yield from of_hooks(runtime, facts.after, tasks)
 
 
 class _Fold:
@@ -106,6 +125,18 @@ class _Fold:
         self._remarks = 0
         self._announced: set[tuple[int | None, tuple[int, ...]]] = set()
         """Where the batches stand whose `payout` remark was accepted."""
+        self._children: dict[tuple[int | None, tuple[int, ...]], EventRecord] = {}
+        """What calls about child bounties deposited, by where they stand in a batch."""
+        self._claimed: dict[ChildKey, Transfer] = {}
+        """In this block, of children that no batch has awarded up to now."""
+
+    def on_initialize(self) -> None:
+        """What the programme's own pallets do before the block's first remark."""
+        program = self.state.programme.program.value
+        if program is not None:
+            scores.on_initialize(
+                self.state.scores, program, self.state.membership, self.number, self.timestamp_ms
+            )
 
     def remark(self, item: Dispatched) -> None:
         raw = remark_of(item.call)
@@ -122,65 +153,61 @@ class _Fold:
         else:
             self.refused.append(taken)
 
+    def child(self, item: Dispatched) -> None:
+        """Keep what a batch that comes behind its calls has to know of them."""
+        event = deposited_by(item.call, item.events)
+        if event is not None and item.path:
+            self._children[item.extrinsic_index, item.path] = event
+
+    def claims(self, events: Sequence[EventRecord]) -> None:
+        """Keep what claims of the programme's child bounties paid, whoever made them."""
+        self._claimed.update(claims_in(events))
+        self._settle_claims()
+
     def batch(self, item: Dispatched | Failed) -> None:
         key = self.number, len(self.batches)
         place = item.extrinsic_index, item.path
         announced = place in self._announced
         self._announced.discard(place)
-        taken = take_batch(self.state, item, key, announced=announced)
+        deposited = {
+            path[-1]: event
+            for (extrinsic, path), event in self._children.items()
+            if (extrinsic, path[:-1]) == place
+        }
+        taken = take_batch(self.state, item, key, announced=announced, deposited=deposited)
         if taken is not None:
             self.batches.append((key, taken))
+            self._settle_claims()  # a batch that awards and claims is registered behind its calls
+
+    def _settle_claims(self) -> None:
+        for child, transfer in list(self._claimed.items()):
+            if payouts.claimed(self.state.payouts, self.number, child, transfer):
+                del self._claimed[child]
 
 
-def _check_follows(state: State, block: Block) -> None:
+def _check_follows(state: State, ref: BlockRef, parent_hash: Hash) -> None:
     head = state.head.value
     if head is None:
-        if block.header.number > 1:
+        if ref.number > 1:
             raise InputError(
-                f"a ledger starts with the first block of its chain, not with "
-                f"{block.header.number}; to begin there, add the storage before it: "
-                "ibp archive start, or ibp ledger follow --first"
+                f"a ledger starts with the first block of its chain, not with {ref.number}; to "
+                "begin there, add the storage before it: ibp archive start, or ibp ledger follow "
+                "--first"
             )
-    elif block.header.parent_hash != head.hash or block.header.number <= head.number:
+    elif parent_hash != head.hash or ref.number <= head.number:
         raise InputError(
-            f"block {block.header.number} (0x{block.hash.hex()}) does not follow block "
+            f"block {ref.number} (0x{ref.hash.hex()}) does not follow block "
             f"{head.number} (0x{head.hash.hex()})"
         )
 
 
-def _context(state: State, block: Block, runtime: Runtime) -> BlockContext:
-    now = clock.clock_of(state.network, block.header)
+def _context(state: State, facts: BlockFacts, runtime: Runtime) -> BlockContext:
     head = state.head.value
+    previous = facts.now if head is None else head.now
     return BlockContext(
         network=state.network,
-        number=block.header.number,
-        now=now,
-        init_now=clock.provider_now(
-            state.network,
-            block.header,
-            Phase.INITIALIZATION,
-            previous=now if head is None else head.now,
-        ),
+        number=facts.ref.number,
+        now=facts.now,
+        init_now=clock.initial_now(state.network, facts.now, previous),
         constants=constants_of(runtime),
     )
-
-
-def _timestamp(block: Block, extrinsics: tuple[Extrinsic, ...]) -> int:
-    """What `Timestamp.set` said, milliseconds since 1970."""
-    for extrinsic in extrinsics:
-        if (extrinsic.call.pallet, extrinsic.call.name) == ("Timestamp", "set"):
-            return checked_time(block.header.number, extrinsic.call.args["now"])
-    if block.header.number == 0:
-        return 0
-    raise DecodeError(f"block {block.header.number} has no Timestamp.set")
-
-
-def checked_time(block: BlockNumber, timestamp_ms: int) -> int:
-    """Raises `DecodeError` for a time that no calendar has."""
-    if timestamp_ms > _LAST_MS:
-        raise DecodeError(f"block {block} was made {timestamp_ms} ms after 1970: no such year")
-    return timestamp_ms
-
-
-_LAST_MS = 253_402_300_799_999
-"""The end of the year 9999."""

@@ -14,9 +14,10 @@ from ibp_chain.scale.primitives import decode_compact
 from ibp_chain.state_excerpt import Excerpt
 from ibp_chain.types import SpecVersion
 from ledger import clock
+from ledger.facts import checked_time
 from ledger.mirrors import Mirrors
 from ledger.pallets import balances, democracy, migration, referenda, scheduler
-from ledger.replay import BlockReport, Runtimes, checked_time
+from ledger.replay import BlockReport, Runtimes
 from ledger.state import Head, State
 from ledger.storage import twox_128
 

@@ -10,7 +10,7 @@ keys).
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from ibp_chain.errors import DecodeError
 from ibp_chain.scale import hashers
@@ -131,6 +131,11 @@ class StorageMap(Generic[K, V]):
         if key in self._entries:
             raise DecodeError(f"an entry of {self.pallet}.{self.item} is there twice")
         self._entries[key] = self._value.decode(raw_value)
+
+    def copy_from(self, other: Self) -> None:
+        """Become what `other` is, nothing noted as changed. Values are shared: none is mutable."""
+        self._entries = dict(other._entries)
+        self.changed.clear()
 
     def raw_items(self) -> Iterator[tuple[bytes, bytes]]:
         for key, value in self._entries.items():

@@ -5,8 +5,8 @@ process that dies leaves the ledger at a block, and the next one goes on behind 
 ledger, any number of readers, each seeing the last committed block.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,20 +17,30 @@ from sqlmodel import Session, col, select
 from ibp_chain.blocks import BlockRef
 from ibp_chain.errors import ConfigError, InputError
 from ibp_chain.networks import network
-from ibp_chain.types import AccountId, BlockNumber, Hash, SpecVersion
+from ibp_chain.types import AccountId, BlockNumber, Hash, RelayBlockNumber, SpecVersion
 from ledger.replay import BlockReport
-from ledger.state import State
+from ledger.state import Head, State
 from ledger.storage import StorageMap
-from ledger.store_database import Database, DatabaseCorrupt, DatabaseError
-from ledger.store_entries import EMPTY_CHECKSUM, read_entries, write_entries
+from ledger.store_bulk import insert_rows
+from ledger.store_database import DatabaseCorrupt, DatabaseError
+from ledger.store_entries import (
+    EMPTY_CHECKSUM,
+    Version,
+    read_entries,
+    read_past_entries,
+    write_entries,
+)
+from ledger.store_open import open_database
 from ledger.store_projection import project
-from ledger.store_rows import PROJECTIONS, rejection_rows, unattributed_rows
+from ledger.store_rows import PROJECTIONS, rejection_rows, remark_rows, unattributed_rows
 from ledger.tables import (
     SCHEMA_VERSION,
     BlockRow,
+    BlockState,
     LedgerMeta,
     LedgerTable,
     RejectionRow,
+    RemarkRow,
     RuntimeRow,
     UnattributedRow,
     table_of,
@@ -60,7 +70,7 @@ class Store:
     identity: Identity
 
     def __init__(self, url: str, identity: Identity | None = None) -> None:
-        self._database = Database(url, write=identity is not None)
+        self._database = open_database(url, write=identity is not None)
         try:
             with self._database.errors():
                 self.identity = self._found(identity)
@@ -69,7 +79,13 @@ class Store:
             self._database.close()
             raise
         self._blocks: list[BlockReport] = []
-        self._changes: dict[StorageMap[Any, Any], dict[Any, tuple[Any, BlockNumber]]] = {}
+        self._changes: dict[StorageMap[Any, Any], dict[Any, Any]] = {}
+        """The last value of each changed entry; None for one that is gone."""
+        self._versions: dict[StorageMap[Any, Any], dict[Any, list[Version]]] = {}
+        """The same and what was written before, as bytes: values may be gone by the commit."""
+        self._heads: list[Head] = []
+        """`Ledger.Head` behind each block: it alone changes with every one."""
+        self._stored_head: BlockNumber | None = None if self._last is None else self._last.number
         self._runtimes: dict[SpecVersion, tuple[bytes, ...]] = {}
         """Those that are kept, with the metadata that waits for `commit`."""
 
@@ -86,11 +102,9 @@ class Store:
     def name(self) -> str:
         return self._database.name
 
-    @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self) -> AbstractContextManager[Session]:
         """One snapshot for reading."""
-        with self._database.errors(), Session(self._database.engine) as session:
-            yield session
+        return self._database.session()
 
     # --- Resume -----------------------------------------------------------------------
 
@@ -106,24 +120,75 @@ class Store:
             row = session.get(BlockRow, number)
             return None if row is None else Hash(row.hash)
 
-    def load_state(self) -> State:
-        """The state at the head. What was collected and not committed is forgotten.
+    def load_state(self, at: BlockNumber | None = None) -> State:
+        """The state at the head, or as it was behind block `at`.
 
-        Raises `DatabaseCorrupt` where the entries are not those that were written.
+        At the head what was collected and not committed is forgotten. A height at which the chain
+        has no block means the last block before it. Raises `ConfigError` where the state of `at`
+        is not known, `DatabaseCorrupt` where the entries are not those that were written.
         """
-        self._blocks.clear()
-        self._changes.clear()
-        self._runtimes.clear()
-        state = State(network(self.identity.network), self.identity.expected_origin)
+        if at is not None:
+            return self._past_state(at)
+        self._forget()
+        state = self._empty_state()
         with self.session() as session:
             row = _head(session)
             self._last = None if row is None else _ref(row)
+            self._stored_head = None if row is None else BlockNumber(row.number)
             checksum = session.exec(select(LedgerMeta.state_checksum)).one()
-            state.load(read_entries(session, checksum))
+            self._fill(state, read_entries(session, checksum))
             head = state.head.value
             if (None if head is None else head.ref) != self._last:
                 raise DatabaseCorrupt("its state is of another block than its blocks end with")
         return state
+
+    def _past_state(self, at: BlockNumber) -> State:
+        state = self._empty_state()
+        with self.session() as session:
+            head = _head(session)
+            if head is None or head.number < at:
+                ends = "has no blocks yet" if head is None else f"ends with block {head.number}"
+                raise ConfigError(f"{self.name} {ends}: it cannot tell the state at block {at}")
+            found = session.exec(
+                select(BlockRow, BlockState)
+                .join(BlockState, col(BlockState.number) == BlockRow.number, isouter=True)
+                .where(col(BlockRow.number) <= at)
+                .order_by(col(BlockRow.number).desc())
+                .limit(1)
+            ).first()
+            if found is None:
+                raise ConfigError(f"{self.name} has no block {at} and none before it")
+            row, known = found
+            if known is None:
+                raise ConfigError(
+                    f"{self.name} does not know the state at block {at}: it was kept without "
+                    "history then; replay the blocks into a new database, or use --archive"
+                )
+            ref = _ref(row)
+            past_head = Head(ref.number, ref.hash, RelayBlockNumber(known.clock))
+            self._fill(state, read_past_entries(session, past_head, known.checksum))
+        return state
+
+    def _empty_state(self) -> State:
+        return State(network(self.identity.network), self.identity.expected_origin)
+
+    def _fill(self, state: State, entries: Iterable[tuple[bytes, bytes]]) -> None:
+        """Raises `ConfigError` for entries that are whole and that this program does not know."""
+        try:
+            state.load(entries)
+        except InputError as error:
+            raise ConfigError(
+                f"{self.name} was written by another version of this program, with other items in "
+                f"its state: replay into a new one ({error})"
+            ) from error
+
+    def _forget(self) -> None:
+        """What was collected and is not committed."""
+        self._blocks.clear()
+        self._changes.clear()
+        self._versions.clear()
+        self._heads.clear()
+        self._runtimes.clear()
 
     def block(self, number: BlockNumber) -> BlockRow:
         """What is known of an applied block. Raises `ConfigError` where there was none."""
@@ -184,25 +249,42 @@ class Store:
         self._take(state, report)
 
     def _take(self, state: State, report: BlockReport) -> None:
+        number = report.ref.number
         for storage_map in state.maps():
-            if storage_map.changed:
-                changes = storage_map.take_changes()
-                entries = self._changes.setdefault(storage_map, {})
-                entries |= {key: (value, report.ref.number) for key, value in changes.items()}
+            if not storage_map.changed:
+                continue
+            changes = storage_map.take_changes()
+            if storage_map is state.head:
+                continue
+            self._changes.setdefault(storage_map, {}).update(changes)
+            versions = self._versions.setdefault(storage_map, {})
+            for key, value in changes.items():
+                raw = None if value is None else storage_map.encode_value(value)
+                versions.setdefault(key, []).append((number, raw))
+        head = state.head.value
+        assert head is not None, "a block that was applied is the head"
+        self._heads.append(head)
         self._blocks.append(report)
         self._last = report.ref
 
     def commit(self) -> None:
-        """Write what was collected, in one transaction; if it fails, it can be tried again."""
+        """Write what was collected, in one transaction; if it fails, it can be tried again.
+
+        Raises `DatabaseError` where somebody else has written in the meantime.
+        """
         if not self._blocks:
             return
-        with self._database.errors(), self._database.engine.begin() as connection:
+        with self._database.transaction() as connection:
+            self._ensure_alone(connection)
             self._write_blocks(connection)
             self._write_runtimes(connection)
-            write_entries(connection, self._changed_entries())
-            project(connection, PROJECTIONS, self._changed_values())
+            write_entries(connection, self._raw_versions(), self._heads)
+            project(connection, PROJECTIONS, self._changes.items())
+        self._stored_head = self._blocks[-1].ref.number
         self._blocks.clear()
         self._changes.clear()
+        self._versions.clear()
+        self._heads.clear()
         self._runtimes = dict.fromkeys(self._runtimes, ())
 
     def apply(self, state: State, report: BlockReport) -> None:
@@ -221,21 +303,17 @@ class Store:
         """The identity of the ledger that is there, or of the one that is begun now."""
         tables = inspect(self._database.engine).get_table_names()
         if identity is not None and not tables:
-            self._database.let_readers_in()
-            with self._database.engine.begin() as connection:
+            self._database.prepare()
+            with self._database.transaction() as connection:
                 LedgerTable.metadata.create_all(connection)
                 connection.execute(insert(table_of(LedgerMeta)), [_meta_row(identity)])
             return identity
         if table_of(LedgerMeta).name not in tables:
-            raise ConfigError(f"{self.name} is no ledger: replay or follow a chain into a new file")
+            raise ConfigError(f"{self.name} is no ledger: replay or follow a chain into a new one")
         with Session(self._database.engine) as session:
             # alone: another version's row may have other columns
             version = session.exec(select(LedgerMeta.schema_version)).one_or_none()
-            if version != SCHEMA_VERSION:
-                raise ConfigError(
-                    f"{self.name} is a ledger of schema version {version}, this program "
-                    f"writes {SCHEMA_VERSION}: replay into a new file"
-                )
+            ensure_present(self.name, version)
             meta = session.exec(select(LedgerMeta)).one()
         origin = meta.expected_origin
         found = Identity(
@@ -253,33 +331,44 @@ class Store:
                 f"block {report.ref.number} does not follow it: is it of another chain or fork?"
             )
 
+    def _ensure_alone(self, connection: Connection) -> None:
+        """The head is where this writer left it: a second one, whatever let it in, ends here."""
+        head = connection.execute(select(table_of(LedgerMeta).c.head).with_for_update()).scalar()
+        if head != self._stored_head:
+            raise DatabaseError(
+                f"{self.name}: somebody else has written this ledger since it was read; there may "
+                "be one writer only"
+            )
+
     def _write_blocks(self, connection: Connection) -> None:
-        connection.execute(
-            insert(table_of(BlockRow)),
-            [
-                {
-                    "number": report.ref.number,
-                    "hash": report.ref.hash,
-                    "parent_hash": report.parent_hash,
-                    "spec_version": report.spec_version,
-                    "timestamp_ms": report.timestamp_ms,
-                    "extrinsics": report.extrinsics,
-                }
-                for report in self._blocks
-            ],
-        )
+        rows = [
+            {
+                "number": report.ref.number,
+                "hash": report.ref.hash,
+                "parent_hash": report.parent_hash,
+                "spec_version": report.spec_version,
+                "timestamp_ms": report.timestamp_ms,
+                "extrinsics": report.extrinsics,
+            }
+            for report in self._blocks
+        ]
+        insert_rows(connection, table_of(BlockRow), rows)
+        # not before: SQLite would look for who waits for a block at each of them
+        connection.execute(update(table_of(LedgerMeta)).values(head=rows[-1]["number"]))
         for model, rows_of in (
+            (RemarkRow, remark_rows),
             (RejectionRow, rejection_rows),
             (UnattributedRow, unattributed_rows),
         ):
-            rows = [row for report in self._blocks for row in rows_of(report)]
-            if rows:
-                connection.execute(insert(table_of(model)), rows)
-        connection.execute(update(table_of(LedgerMeta)).values(head=self._blocks[-1].ref.number))
+            told = [row for report in self._blocks for row in rows_of(report)]
+            insert_rows(connection, table_of(model), told)
 
-    def _changed_values(self) -> Iterator[tuple[StorageMap[Any, Any], Mapping[Any, Any]]]:
-        for storage_map, entries in self._changes.items():
-            yield storage_map, {key: value for key, (value, _) in entries.items()}
+    def _raw_versions(self) -> dict[bytes, list[Version]]:
+        return {
+            storage_map.raw_key(key): versions
+            for storage_map, entries in self._versions.items()
+            for key, versions in entries.items()
+        }
 
     def _write_runtimes(self, connection: Connection) -> None:
         compress = zstandard.ZstdCompressor(level=9, write_checksum=True).compress
@@ -288,8 +377,7 @@ class Store:
             for version, formats in self._runtimes.items()
             for raw in formats
         ]
-        if rows:
-            connection.execute(insert(table_of(RuntimeRow)), rows)
+        insert_rows(connection, table_of(RuntimeRow), rows)
 
     def _metadata(self, spec_version: SpecVersion) -> list[bytes]:
         """By format version, at least one."""
@@ -309,15 +397,6 @@ class Store:
                 raise DatabaseCorrupt(
                     f"metadata of spec version {spec_version}: {error}"
                 ) from error
-
-    def _changed_entries(self) -> dict[bytes, tuple[bytes, BlockNumber] | None]:
-        return {
-            storage_map.raw_key(key): (
-                None if value is None else (storage_map.encode_value(value), number)
-            )
-            for storage_map, entries in self._changes.items()
-            for key, (value, number) in entries.items()
-        }
 
 
 def _head(session: Session) -> BlockRow | None:
@@ -339,6 +418,16 @@ def _meta_row(identity: Identity) -> dict[str, Any]:
         "head": None,
         "state_checksum": EMPTY_CHECKSUM,
     }
+
+
+def ensure_present(name: str, version: int | None) -> None:
+    """Raises `ConfigError` unless `version` is the schema that this program writes."""
+    if version == SCHEMA_VERSION:
+        return
+    is_of = f"{name} is a ledger of schema version {version}, this program writes {SCHEMA_VERSION}"
+    if version is None or version < SCHEMA_VERSION:
+        raise ConfigError(f"{is_of}: bring it up with `ibp ledger migrate --db URL`")
+    raise ConfigError(f"{is_of}: upgrade the program")
 
 
 def _difference(found: Identity, wanted: Identity) -> str:

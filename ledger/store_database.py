@@ -1,34 +1,27 @@
-"""The one place that knows which database it is: engines, pragmas, the lock of the one writer.
+"""Databases that hold a ledger: what `ledger.store` needs of one, whichever it is.
 
-SQLite only so far. Whatever differs on PostgreSQL belongs here and into `ledger.store_types`;
-everything else goes through SQLModel.
+`ledger.store_sqlite` and `ledger.store_postgres` are the two that there are. What differs between
+them is there, in `ledger.store_types` (how a value is stored) and in `ledger.store_bulk` (how many
+rows are written); everything else goes through SQLModel.
 """
 
-import fcntl
-import os
+import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Self
-from urllib.parse import quote
+from typing import Self
 
-from sqlalchemy import Engine, event, make_url
+import psycopg
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import StaticPool
-from sqlmodel import create_engine
+from sqlmodel import Session
 
 from ibp_chain.errors import CheckFailed, ConfigError, InputError
+from ibp_chain.urls import public_url
 
-BUSY_TIMEOUT_MS = 10_000
-_WRITE_PRAGMAS = (
-    # a power cut may take the last transactions, never half of one: the chain still has the blocks
-    "synchronous = NORMAL",
-    "foreign_keys = ON",
-    "cache_size = -65536",  # KiB
-    "temp_store = MEMORY",
-)
-_READ_PRAGMAS = ("query_only = ON", "cache_size = -65536")
+_NO_ROOM = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"})
+"""The second where the system's limit is not the disk's end: a quota, a limit of files' size."""
 
 
 class DatabaseError(InputError):
@@ -36,35 +29,26 @@ class DatabaseError(InputError):
 
 
 class DatabaseCorrupt(CheckFailed):
-    """The database holds something else than was written: replay into a new file."""
+    """The database holds something else than was written: replay into a new one."""
 
 
-class Database:
+class Database(ABC):
     """An engine on one database, for one writer or for reading."""
 
-    def __init__(self, url: str, *, write: bool) -> None:
-        """Raises `ConfigError` for a URL that is unusable, `DatabaseError` for a second writer."""
-        self.url = _sqlite_url(url)
-        self.name = self.url.database or "in-memory database"
-        self._lock = _WriterLock(Path(self.name)) if write and self.url.database else None
-        if not write and not (self.url.database and Path(self.name).is_file()):
-            raise ConfigError(f"there is no ledger at {self.name}: replay or follow a chain first")
-        if self._lock:
-            if not _may_write(Path(self.name)):  # which SQLite would say at the first commit only
-                raise ConfigError(f"{self.name} is read-only: replay into a file that is yours")
-            self._lock.acquire()
-        self.engine = _engine(self.url if write else _reading(self.url), write=write)
+    name: str
+    """As people are told of it, without a password."""
+    engine: Engine
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """What comes before the first table."""
+
+    @abstractmethod
+    def keep_writing(self) -> None:
+        """Raises `DatabaseError` where somebody else has become the writer."""
 
     def close(self) -> None:
         self.engine.dispose()
-        if self._lock:
-            self._lock.release()
-
-    def let_readers_in(self) -> None:
-        """Readers and the writer go on side by side; kept in the file, so once is enough."""
-        with self.engine.connect() as connection:
-            driver: Any = connection.connection.driver_connection
-            driver.execute("PRAGMA journal_mode = WAL")
 
     def __enter__(self) -> Self:
         return self
@@ -73,106 +57,73 @@ class Database:
         self.close()
 
     @contextmanager
+    def session(self) -> Iterator[Session]:
+        """One snapshot for reading."""
+        with self.errors(), Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Committed at the end, rolled back where anything is raised."""
+        with self.errors():
+            self.keep_writing()
+            with self.engine.begin() as connection:
+                yield connection
+
+    @contextmanager
+    def rebuilding(self) -> Iterator[Connection]:
+        """A transaction that may make tables anew, while others refer to them."""
+        with self.transaction() as connection:
+            yield connection
+
+    @contextmanager
     def errors(self) -> Iterator[None]:
         """What the database refuses inside is a `DatabaseError` that names it."""
         try:
             yield
         except DBAPIError as error:
-            raise DatabaseError(f"{self.name}: {error.orig}") from error
+            raise DatabaseError(f"{self.name}: {_told(error.orig)}") from error
+        except psycopg.Error as error:  # COPY is the driver's own
+            raise DatabaseError(f"{self.name}: {_told(error)}") from error
         except (
             UnicodeDecodeError
         ) as error:  # the driver's, over SQLite's words for a damaged schema
             raise DatabaseError(f"{self.name}: database schema is malformed") from error
         except DatabaseCorrupt as error:
             raise DatabaseCorrupt(
-                f"{self.name} is damaged: {error}: replay into a new file"
+                f"{self.name} is damaged: {error}: replay into a new one, or restore a backup"
             ) from error
 
 
-class _WriterLock:
-    """A lock on a file beside the database; the system lets go of it when the process dies."""
-
-    def __init__(self, database: Path) -> None:
-        self._path = database.with_name(database.name + ".writer")
-        self._file: int | None = None
-
-    def acquire(self) -> None:
-        try:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise ConfigError(f"cannot write beside the database: {error}") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(file, 32).decode(errors="replace").strip() or "unknown"
-            os.close(file)
-            raise DatabaseError(
-                f"{self._path.name.removesuffix('.writer')}: process {holder} is writing this "
-                "ledger already; there may be one writer only"
-            ) from None
-        os.ftruncate(file, 0)
-        os.write(file, f"{os.getpid()}\n".encode())
-        self._file = file
-
-    def release(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+def is_damage(error: BaseException | None) -> bool:
+    """Whether the database itself found that its files are not as it wrote them."""
+    orig = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(orig, "sqlite_errorcode", 0) & 0xFF
+    broken = psycopg.errors.DataCorrupted | psycopg.errors.IndexCorrupted | UnicodeDecodeError
+    return code == sqlite3.SQLITE_CORRUPT or isinstance(orig, broken)
 
 
-def _sqlite_url(url: str) -> URL:
+def _told(error: BaseException | None) -> str:
+    """What the database says, and what to do where it only has no room."""
+    name = getattr(error, "sqlite_errorname", "")
+    if name in _NO_ROOM or isinstance(error, psycopg.errors.DiskFull):
+        return (
+            f"{in_one_line(error)}: it cannot be written any further; make room on its disk and "
+            "run this again, what was committed is whole"
+        )
+    return in_one_line(error)
+
+
+def in_one_line(error: BaseException | None) -> str:
+    return " ".join(str(error).split())
+
+
+def parse_url(url: str) -> URL:
+    """Raises `ConfigError`."""
     try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigError(f"{url!r} is no database URL, such as sqlite:///ledger.db") from error
-    if parsed.get_backend_name() != "sqlite":
-        raise ConfigError(f"{parsed.get_backend_name()} is not supported yet: use sqlite:///FILE")
-    if parsed.database in {None, "", ":memory:"}:
-        return parsed.set(database=None)
-    folder = Path(str(parsed.database)).absolute().parent
-    if not folder.is_dir():
-        raise ConfigError(f"{folder} is no directory: a ledger cannot be there")
-    return parsed
-
-
-def _may_write(path: Path) -> bool:
-    return not path.exists() or os.access(path, os.W_OK, effective_ids=True)
-
-
-def _reading(url: URL) -> URL:
-    """`url`, for a file that only others may write to.
-
-    SQLite wants files beside the database even from a reader, unless it is told that the database
-    is immutable: true where nobody has one open, so that there is no write-ahead log.
-    """
-    path = Path(str(url.database))
-    if _may_write(path) and _may_write(path.parent):
-        return url
-    if path.with_name(path.name + "-wal").exists():
-        return url
-    query = {**url.query, "immutable": "1", "uri": "true"}
-    return url.set(database=f"file:{quote(str(path.absolute()))}", query=query)
-
-
-def _engine(url: URL, *, write: bool) -> Engine:
-    in_memory = url.database is None
-    engine = create_engine(
-        url,
-        # one connection is the whole in-memory database
-        **({"poolclass": StaticPool} if in_memory else {}),
-        connect_args={"timeout": BUSY_TIMEOUT_MS / 1_000, "check_same_thread": not in_memory},
-    )
-    pragmas = _WRITE_PRAGMAS if write else _READ_PRAGMAS
-
-    @event.listens_for(engine, "connect")
-    def set_up(connection: Any, _record: Any) -> None:
-        # the driver would begin transactions by itself, too late and never for reading
-        connection.isolation_level = None
-        for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    return engine
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        raise ConfigError(
+            f"{public_url(url)} is no database URL, such as sqlite:///ledger.db or "
+            "postgresql://user@host/database"
+        ) from None  # the library's error quotes it, with its password

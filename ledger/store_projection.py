@@ -7,13 +7,15 @@ raw entries at any time and must come out the same.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, insert
+from sqlalchemy import Connection, Table
 
 from ledger.storage import StorageMap
+from ledger.store_bulk import Row, delete_rows, insert_rows
+
+__all__ = ["ItemName", "Projection", "Projections", "Row", "project", "rows_of"]
 
 K = TypeVar("K")
 V = TypeVar("V")
-Row: TypeAlias = dict[str, Any]
 ItemName: TypeAlias = tuple[str, str]
 """(pallet, item)."""
 
@@ -48,18 +50,21 @@ def project(
                     rows = new.setdefault(projection.table, [])
                     rows += ({**owner, **row} for row in projection.rows(key, value))
     for table, owners in old.items():
-        connection.execute(_delete_owned(table, owners[0]), _prefixed(owners))
+        delete_rows(connection, table, owners)
     for table, rows in new.items():
-        if rows:
-            connection.execute(insert(table), rows)
+        insert_rows(connection, table, rows)
 
 
-_OWNER = "owner_"
-
-
-def _delete_owned(table: Table, owner: Row) -> Any:
-    return delete(table).where(and_(*(table.c[name] == bindparam(_OWNER + name) for name in owner)))
-
-
-def _prefixed(owners: Iterable[Row]) -> list[Row]:
-    return [{_OWNER + name: value for name, value in owner.items()} for owner in owners]
+def rows_of(
+    projections: Projections, storage_maps: Iterable[StorageMap[Any, Any]]
+) -> dict[Table, list[Row]]:
+    """Every row of every projection's table, as the entries say it."""
+    found: dict[Table, list[Row]] = {
+        projection.table: [] for each in projections.values() for projection in each
+    }
+    for storage_map in storage_maps:
+        for projection in projections.get((storage_map.pallet, storage_map.item), ()):
+            for key, value in storage_map.items():
+                owner = projection.owner(key)
+                found[projection.table] += ({**owner, **row} for row in projection.rows(key, value))
+    return found

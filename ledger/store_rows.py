@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from ibp_chain.remark_bodies import Decision, Program
+from ibp_chain.remark_bodies import Decision, Observe, Program, Report
 from ibp_chain.types import AccountId, BlockNumber, PollIndex, TrackId
 from ledger.pallets.balances import BalanceLock
 from ledger.pallets.conviction_voting.pallet import ClassLocks
@@ -21,6 +21,8 @@ from ledger.pallets.payouts import Batch, BatchKey, PaidKey, PaidLine, Violation
 from ledger.pallets.programme import RemarkKey, curators_account
 from ledger.pallets.referenda import Poll
 from ledger.pallets.scores import (
+    Closing,
+    Day,
     DigestKey,
     DigestKind,
     Equivocation,
@@ -35,6 +37,9 @@ from ledger.tables import (
     AccountLockRow,
     ApprovalRow,
     ClassLockRow,
+    ClosingCommitmentRow,
+    ClosingMemberRow,
+    ClosingRow,
     DecisionRow,
     DelegationRow,
     DigestRow,
@@ -239,7 +244,30 @@ def _digest(_key: DigestKey, record: Observation | ReportRecord) -> Iterator[Row
     }
 
 
-def _standing(_day: int, standing: Standing) -> Iterator[Row]:
+def _day(day: Day) -> Row:
+    return {"day": day_date(day).isoformat()}
+
+
+def _closing(_day: Day, closing: Closing) -> Iterator[Row]:
+    before = closing.before
+    yield {
+        "before_root": before and before.root,
+        "before_rows": before and before.rows,
+        "block": closing.at,
+    }
+
+
+def _closing_commitments(_day: Day, closing: Closing) -> Iterator[Row]:
+    for commitment in closing.commitments:
+        yield commitment._asdict()
+
+
+def _closing_members(_day: Day, closing: Closing) -> Iterator[Row]:
+    for member in closing.members:
+        yield {"member": member}
+
+
+def _standing(_day: Day, standing: Standing) -> Iterator[Row]:
     yield {
         "root": standing.root,
         "rows": standing.rows,
@@ -283,6 +311,19 @@ def _violation(_key: tuple[BlockNumber, int, int], violation: Violation) -> Iter
 
 
 # --- Words beside the state -------------------------------------------------------------
+
+
+def remark_rows(report: BlockReport) -> Iterator[Row]:
+    for accepted in report.accepted:
+        body = accepted.body
+        yield {
+            "block": accepted.key[0],
+            "remark": accepted.key[1],
+            "kind": accepted.kind,
+            "origin": accepted.origin,
+            "extrinsic": accepted.extrinsic_index,
+            "day": body.day if isinstance(body, Observe | Report) else None,
+        }
 
 
 def rejection_rows(report: BlockReport) -> Iterator[Row]:
@@ -357,9 +398,12 @@ PROJECTIONS: Projections = {
     ("Scores", "Reports"): [
         Projection(table_of(DigestRow), _digest_owner(DigestKind.REPORT), _digest)
     ],
-    ("Scores", "Standing"): [
-        Projection(table_of(StandingRow), lambda day: {"day": day_date(day).isoformat()}, _standing)
+    ("Scores", "Closings"): [
+        Projection(table_of(ClosingRow), _day, _closing),
+        Projection(table_of(ClosingCommitmentRow), _day, _closing_commitments),
+        Projection(table_of(ClosingMemberRow), _day, _closing_members),
     ],
+    ("Scores", "Standing"): [Projection(table_of(StandingRow), _day, _standing)],
     ("Scores", "Equivocations"): [
         Projection(
             table_of(EquivocationRow),

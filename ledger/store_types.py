@@ -97,6 +97,27 @@ class BytesColumn(TypeDecorator[bytes]):
         return value
 
 
+class TextColumn(TypeDecorator[str]):
+    """Words, as somebody on the chain said them. U+0000, which PostgreSQL has no place for and
+    SQLite's functions end at, becomes U+2400, its picture. Raises `ValueError`.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        del dialect
+        if value is not None and not isinstance(value, str):
+            raise ValueError(f"{value!r} is no text")
+        return value and value.replace("\0", "\u2400")
+
+
+class DayColumn(TextColumn):
+    """A day in UTC, `2026-03-07`."""
+
+    cache_ok = True
+
+
 class NameColumn(TypeDecorator[Enum]):
     """A member of an enum as its name in lower case, which SQL users can read."""
 
@@ -129,7 +150,9 @@ def type_checks(table: Table) -> Iterator[CheckConstraint]:
                 digits = f"length({name}) = {PLANCK_DIGITS} AND {name} NOT GLOB '*[^0-9]*'"
                 yield _stored_as("text", name)
                 yield CheckConstraint(digits).ddl_if(dialect="sqlite")
-                yield CheckConstraint(f"{name} >= 0").ddl_if(dialect="postgresql")
+                yield CheckConstraint(f"{name} BETWEEN 0 AND {2**128 - 1}").ddl_if(
+                    dialect="postgresql"
+                )
             case CountColumn():
                 yield _stored_as("integer", name)
                 yield CheckConstraint(f"{name} >= 0")
@@ -137,6 +160,12 @@ def type_checks(table: Table) -> Iterator[CheckConstraint]:
                 yield _stored_as("blob", name)
                 if size is not None:
                     yield CheckConstraint(f"length({name}) = {size}")
+            case DayColumn():
+                like = f"{name} GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]'"
+                yield CheckConstraint(like).ddl_if(dialect="sqlite")
+                yield CheckConstraint(f"{name} ~ '^\\d{{4}}-[01]\\d-[0-3]\\d$'").ddl_if(
+                    dialect="postgresql"
+                )
             case NameColumn(names=names):
                 yield CheckConstraint(f"{name} IN ({', '.join(map(repr, names))})")
 

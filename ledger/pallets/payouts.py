@@ -1,11 +1,15 @@
 """Payouts: which member was paid what for which period and item, and every batch that tried.
 
 One of the ledger's own pallets, fed by the batches that the curators' multisig dispatches: a
-`Utility.batch_all` whose first call is a `payout` remark; line k is paid by the k-th call behind.
+`Utility.batch_all` whose first call is a `payout` remark; line k is paid by the k-th call behind,
+or by the k-th run of calls about a child bounty. A line is paid when it is transferred or awarded:
+whoever claims a child bounty later moves what the register has seen. What a claim then paid to whom
+is kept beside it: between award and claim the parent's curator can take the award back.
 A batch that failed inside moved nothing and is kept as an attempt. A batch that moved money in
 another way than its remark says is kept too, with what is wrong about it: the ledger does not
 judge what the chain has already done, it tells.
-Storage: `Batches`, `Paid`, `Violations`. Rule: `docs/payouts.md`. Amounts are planck.
+Storage: `Batches`, `Paid`, `Awards`, `Claims`, `Violations`. Rule: `docs/payouts.md`. Amounts are
+planck.
 """
 
 from collections.abc import Sequence
@@ -17,6 +21,14 @@ from ibp_chain.scale import schema
 from ibp_chain.scale.values import Call
 from ibp_chain.types import AccountId, BlockNumber, Hash, Planck
 from ledger.pallets.membership import MemberId, MemberRecord
+from ledger.pallets.payout_lines import (
+    ChildKey,
+    Deposited,
+    Payment,
+    Transfer,
+    groups,
+    payment_of,
+)
 from ledger.storage import Hasher, KeyPart, StorageMap
 
 BatchKey: TypeAlias = tuple[BlockNumber, int]
@@ -43,18 +55,28 @@ class Batch(NamedTuple):
     extrinsic: int | None
     lines: int
     total: Planck
-    """Of all transfers that were executed, regular or not."""
+    """Of all that was transferred or set aside in child bounties, regular or not; what an earlier
+    batch awarded and this one claims is not counted again."""
     error: str | None
     """`Pallet.Error` as the runtime names it, for a failed batch."""
 
 
 class PaidLine(NamedTuple):
-    """What a member was paid for an item of a period."""
+    """What a member was paid for an item of a period, or awarded by a child bounty."""
 
     payee: AccountId
     amount: Planck
     batch: BatchKey
     line: int
+
+
+class Claim(NamedTuple):
+    """What the claim of a child bounty paid that a batch had awarded for a line."""
+
+    beneficiary: AccountId
+    amount: Planck
+    """What was in the child's account, less the fee: more than awarded, where others paid in."""
+    block: BlockNumber
 
 
 class ViolationCode(IntEnum):
@@ -71,11 +93,6 @@ class Violation(NamedTuple):
 
     code: ViolationCode
     payee: AccountId | None
-    amount: Planck
-
-
-class Transfer(NamedTuple):
-    payee: AccountId
     amount: Planck
 
 
@@ -114,6 +131,18 @@ class Storage:
                 line=schema.u32,
             ),
         )
+        self.awards: StorageMap[ChildKey, PaidKey] = StorageMap(
+            "Payouts",
+            "Awards",
+            (number, number),
+            schema.sequence(schema.text, schema.text, schema.text),
+        )
+        self.claims: StorageMap[ChildKey, Claim] = StorageMap(
+            "Payouts",
+            "Claims",
+            (number, number),
+            schema.struct(Claim, beneficiary=schema.account, amount=schema.u128, block=schema.u32),
+        )
         self.violations: StorageMap[tuple[BlockNumber, int, int], Violation] = StorageMap(
             "Payouts",
             "Violations",
@@ -138,19 +167,6 @@ def batch_calls(call: Call) -> Sequence[Call] | None:
     return calls or None
 
 
-def transfer_of(call: Call) -> Transfer | None:
-    """What `call` transfers, and to whom; None for anything but a plain transfer."""
-    if call.pallet != "Balances" or call.name not in {
-        "transfer_keep_alive",
-        "transfer_allow_death",
-    }:
-        return None
-    match call.args:
-        case {"dest": ("Id", bytes() as account), "value": int() as value}:
-            return Transfer(AccountId(account), Planck(value))
-    return None
-
-
 # --- Calls: the curators' multisig, checked by the caller -------------------------------
 
 
@@ -161,11 +177,12 @@ def executed(
     batch: Call,
     body: Payout,
     payees: "Payees",
+    deposited: Deposited,
 ) -> Batch:
     """A batch that was dispatched whole: register its lines, and record what is wrong."""
-    calls = list(batch.args["calls"])[1:]
-    transfers = [transfer_of(call) for call in calls]
-    irregular = _register(storage, key, body, transfers, payees)
+    calls: Sequence[Call] = batch.args["calls"]
+    payments = [payment_of(each, 1 + place, deposited) for place, each in groups(calls[1:])]
+    irregular = _register(storage, key, body, payments, payees)
     record = Batch(
         status=BatchStatus.IRREGULAR if irregular else BatchStatus.PAID,
         period=body.period,
@@ -173,7 +190,7 @@ def executed(
         call_hash=batch.hash,
         extrinsic=extrinsic,
         lines=len(body.lines),
-        total=Planck(sum(transfer.amount for transfer in transfers if transfer)),
+        total=Planck(sum(map(_spent, payments))),
         error=None,
     )
     storage.batches.insert(key, record)
@@ -198,6 +215,14 @@ def failed(
     return record
 
 
+def claimed(storage: Storage, block: BlockNumber, child: ChildKey, transfer: Transfer) -> bool:
+    """Keep what the claim of `child` paid, whoever made it; False for a child of no line here."""
+    if child not in storage.awards:
+        return False
+    storage.claims.insert(child, Claim(transfer.payee, transfer.amount, block))
+    return True
+
+
 class Payees:
     """Whom a line may pay: the members' registered payees on this chain."""
 
@@ -212,49 +237,64 @@ class Payees:
 # --- Internals ----------------------------------------------------------------------
 
 
+def _spent(payment: Payment) -> int:
+    """What it takes out of the multisig or the bounty."""
+    paid = payment.transfer is not None and payment.claim is None
+    return payment.loose + (payment.transfer.amount if paid and payment.transfer else 0)
+
+
 def _register(
     storage: Storage,
     key: BatchKey,
     body: Payout,
-    transfers: Sequence[Transfer | None],
+    payments: Sequence[Payment],
     payees: Payees,
 ) -> bool:
     """Whether any line is a violation. Lines are matched in order; the rest has nobody to go to."""
     irregular = False
-    for line in range(max(len(body.lines), len(transfers))):
-        transfer = transfers[line] if line < len(transfers) else None
-        code = _wrong(storage, body, line, transfer, len(transfers), payees)
+    for line in range(max(len(body.lines), len(payments))):
+        payment = payments[line] if line < len(payments) else _NONE
+        code = _wrong(storage, body, line, payment, len(payments), payees)
         if code is None:
-            assert transfer is not None
-            member, item = body.lines[line]
-            storage.paid.insert(
-                (body.period, member, item), PaidLine(*transfer, batch=key, line=line)
-            )
+            assert payment.transfer is not None
+            paid_key: PaidKey = (body.period, *body.lines[line])
+            if payment.claim is None:
+                storage.paid.insert(paid_key, PaidLine(*payment.transfer, batch=key, line=line))
+            if payment.award is not None:
+                storage.awards.insert(payment.award, paid_key)
             continue
         irregular = True
-        payee, amount = transfer or (None, Planck(0))
+        payee, amount = payment.transfer or (None, payment.loose)
         storage.violations.insert((*key, line), Violation(code, payee, amount))
     return irregular
+
+
+_NONE = Payment(None, None, None, Planck(0))
 
 
 def _wrong(
     storage: Storage,
     body: Payout,
     line: int,
-    transfer: Transfer | None,
-    calls: int,
+    payment: Payment,
+    payments: int,
     payees: Payees,
 ) -> ViolationCode | None:
-    if line >= len(body.lines) or line >= calls:
+    if line >= len(body.lines) or line >= payments:
         return ViolationCode.CALLS_DO_NOT_MATCH
-    if transfer is None:
+    if payment.transfer is None:
         return ViolationCode.NO_TRANSFER
     member, item = body.lines[line]
+    key = body.period, member, item
+    if payment.claim is not None:
+        # whom it pays was settled when it was awarded, and the member's payee may be another now
+        mine = storage.awards.find(payment.claim) == key
+        return None if mine else ViolationCode.NO_TRANSFER
     payee = payees.of(member)
     if payee is None:
         return ViolationCode.UNKNOWN_MEMBER
-    if transfer.payee != payee:
+    if payment.transfer.payee != payee:
         return ViolationCode.WRONG_PAYEE
-    if (body.period, member, item) in storage.paid:
+    if key in storage.paid:
         return ViolationCode.PAID_BEFORE
     return None

@@ -1,7 +1,7 @@
 """Programme: who decides, who measures, what was decided, and what was refused.
 
 One of the ledger's own pallets, fed by `program` and `decision` remarks.
-Storage: `Genesis`, `Program`, `Decisions`, `Rejections`. Rule: `docs/remarks.md`.
+Storage: `Genesis`, `Program`, `RulesSince`, `Decisions`, `Rejections`. Rule: `docs/remarks.md`.
 """
 
 from collections.abc import Callable
@@ -78,6 +78,8 @@ def _stored(body: type[B]) -> Callable[..., B]:
 
 
 class Storage:
+    """`RulesSince` keeps every version of the rules, by the block whose post-state has it first."""
+
     def __init__(self) -> None:
         self.genesis: StorageValue[Genesis] = StorageValue(
             "Programme",
@@ -98,6 +100,9 @@ class Storage:
             ),
         )
         number = KeyPart(Hasher.IDENTITY, schema.u32)
+        self.rules_since: StorageMap[BlockNumber, Hash] = StorageMap(
+            "Programme", "RulesSince", (number,), schema.hash256
+        )
         self.decisions: StorageMap[RemarkKey, Decision] = StorageMap(
             "Programme",
             "Decisions",
@@ -166,6 +171,9 @@ def program(storage: Storage, said: Said, body: Program) -> None:
         storage.genesis.put(Genesis(said.hash, said.origin, said.block))
     else:
         ensure_curators(storage, said.origin)
+    before = storage.program.value
+    if before is None or before.rules != body.rules:
+        storage.rules_since.insert(said.block, body.rules)
     storage.program.put(body)
 
 

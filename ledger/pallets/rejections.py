@@ -24,13 +24,17 @@ class RejectionCode(IntEnum):
     OTHER_PROGRAMME = 7
     DAY_NOT_OVER = 8
     BROKEN_CHAIN = 9
-    """`previous` is not the oracle's last observation, or its day is no later."""
+    """`previous` is not the oracle's last observation."""
     REPEATED = 10
     EQUIVOCATED = 11
     """The oracle contradicted itself on this day before: nothing it adds counts."""
     UNKNOWN_OBSERVATION = 12
     OUT_OF_PLACE = 13
     """A `payout` that is not the first call of a `Utility.batch_all`."""
+    DAY_CLOSED = 14
+    """A commitment that came after the day's window for them."""
+    DAY_OPEN = 15
+    """A report while commitments to the day are still taken."""
 
 
 class Rejected(IbpError):

@@ -2,7 +2,11 @@
 
 One of the ledger's own pallets, fed by `observe` and `report` remarks. The scores themselves are
 rows under the roots; the ledger holds the roots and who stands behind them.
-Storage: `Observations`, `LastObservations`, `Reports`, `Standing`, `Equivocations`.
+A day is over at midnight, its commitments are open for `COMMIT_WINDOW_MS` more; the first block
+behind that closes it. What is closed stays: every oracle reports on the same commitments, members
+and report of the day before, whenever it looks.
+Storage: `Observations`, `LastObservations`, `LastClosed`, `Closings`, `Reports`, `Standing`,
+`Equivocations`.
 Rule: `docs/remarks.md`, `docs/scores.md`. Days are UTC days counted from 1970-01-01.
 """
 
@@ -16,12 +20,16 @@ from ibp_chain.remark_bodies import Observe, Program, Report
 from ibp_chain.remarks import signing_digest
 from ibp_chain.scale import schema
 from ibp_chain.types import AccountId, BlockNumber, Hash
+from ledger.pallets import membership
+from ledger.pallets.membership import MemberId
 from ledger.pallets.programme import Genesis, Said
 from ledger.pallets.rejections import Rejected, RejectionCode
-from ledger.storage import Hasher, KeyPart, StorageMap
+from ledger.storage import Hasher, KeyPart, StorageMap, StorageValue
 
 Day: TypeAlias = int
 _MS_PER_DAY = 86_400_000
+COMMIT_WINDOW_MS = 3_600_000
+"""How long after a day its commitments are taken, by the blocks' own time."""
 _EPOCH = date(1970, 1, 1).toordinal()
 NO_PREVIOUS = Hash(bytes(32))
 
@@ -32,6 +40,21 @@ def day_number(day: date) -> Day:
 
 def day_date(day: Day) -> date:
     return date.fromordinal(day + _EPOCH)
+
+
+def day_at(time_ms: int) -> Day:
+    """The UTC day of a time in milliseconds since 1970."""
+    return time_ms // _MS_PER_DAY
+
+
+def starts_at(day: Day) -> int:
+    """Its midnight, milliseconds since 1970."""
+    return day * _MS_PER_DAY
+
+
+def closes_at(day: Day) -> int:
+    """The time from which on `day` is closed, milliseconds since 1970."""
+    return starts_at(day + 1) + COMMIT_WINDOW_MS
 
 
 class DigestKind(IntEnum):
@@ -54,7 +77,39 @@ class LastObservation(NamedTuple):
     digest: Hash
 
 
+class Commitment(NamedTuple):
+    """An observation that was there when its day closed."""
+
+    oracle: AccountId
+    root: Hash
+    rows: int
+
+
+class Before(NamedTuple):
+    """The report of the day before that stood when a day closed: runs go on from it."""
+
+    root: Hash
+    rows: int
+
+
+class Closing(NamedTuple):
+    """What a day's report is about; never changed again."""
+
+    commitments: tuple[Commitment, ...]
+    """Of the oracles then in office, ascending by oracle; at least one."""
+    members: tuple[MemberId, ...]
+    """Who was active then, ascending: nobody else is scored."""
+    quorum: int
+    rules: Hash
+    """As the programme had them then; a later change of either is none of this day's."""
+    before: Before | None
+    at: BlockNumber
+
+
 class ReportRecord(NamedTuple):
+    """The last word of an oracle on a day."""
+
+    turn: int
     root: Hash
     rows: int
     observes: tuple[Hash, ...]
@@ -63,12 +118,12 @@ class ReportRecord(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """The day's score: what at least a quorum of oracles reported alike."""
+    """The day's score: the first that a quorum of oracles reported alike. It stands for ever."""
 
     root: Hash
     rows: int
     reporters: tuple[AccountId, ...]
-    """Ascending."""
+    """Who ever reported it, ascending."""
     since: BlockNumber
 
 
@@ -109,12 +164,32 @@ class Storage:
             (oracle,),
             schema.struct(LastObservation, day=schema.u32, digest=schema.hash256),
         )
+        self.last_closed: StorageValue[Day] = StorageValue("Scores", "LastClosed", schema.u32)
+        self.closings: StorageMap[Day, Closing] = StorageMap(
+            "Scores",
+            "Closings",
+            (day,),
+            schema.struct(
+                Closing,
+                commitments=schema.vec(
+                    schema.struct(
+                        Commitment, oracle=schema.account, root=schema.hash256, rows=schema.u64
+                    )
+                ),
+                members=schema.vec(schema.text),
+                quorum=schema.u16,
+                rules=schema.hash256,
+                before=schema.option(schema.struct(Before, root=schema.hash256, rows=schema.u64)),
+                at=schema.u32,
+            ),
+        )
         self.reports: StorageMap[DigestKey, ReportRecord] = StorageMap(
             "Scores",
             "Reports",
             (oracle, day),
             schema.struct(
                 ReportRecord,
+                turn=schema.u16,
                 root=schema.hash256,
                 rows=schema.u64,
                 observes=schema.vec(schema.hash256),
@@ -151,15 +226,34 @@ class Storage:
         )
 
 
+# --- Hooks --------------------------------------------------------------------------
+
+
+def on_initialize(
+    storage: Storage, program: Program, members: membership.Storage, at: BlockNumber, time_ms: int
+) -> None:
+    """Close the days whose time is up in a block that is stamped `time_ms`, before its remarks."""
+    due = day_at(time_ms - COMMIT_WINDOW_MS) - 1
+    last = storage.last_closed.value
+    if due < 0 or (last is not None and due <= last):
+        return
+    for day in sorted({day for (_, day), _ in storage.observations.items()}):
+        if (last is None or last < day) and day <= due:
+            _close(storage, program, members, day, at)
+    storage.last_closed.put(due)
+
+
 # --- Calls: an oracle, which is checked by the caller -----------------------------------
 
 
 def observe(
     storage: Storage, genesis: Genesis, said: Said, body: Observe, ss58_prefix: int
 ) -> None:
-    """Commit to the samples of a day. Raises `Rejected`.
+    """Commit to the samples of a day before it closes. Raises `Rejected`.
 
-    A second root for the same day is evidence, wherever it stands in the oracle's chain.
+    A second root for the same day is evidence, whenever it comes and wherever it stands in the
+    oracle's chain. Once the day is closed it takes the first one back no more: others may have
+    reported on it.
     """
     day, digest = _checked(genesis, said, body, ss58_prefix)
     key = body.oracle, day
@@ -171,13 +265,14 @@ def observe(
             body.root, body.rows, digest, said.block))  # fmt: skip
         storage.observations.remove(key)
         return
+    if _is_closed(said, day):
+        raise Rejected(RejectionCode.DAY_CLOSED, f"{body.day} took no more commitments")
     last = storage.last_observations.find(body.oracle)
     if body.previous != (NO_PREVIOUS if last is None else last.digest):
         raise Rejected(
             RejectionCode.BROKEN_CHAIN, "`previous` is not the oracle's last observation"
         )
-    if last is not None and day <= last.day:
-        raise Rejected(RejectionCode.BROKEN_CHAIN, f"{body.day} is not after {day_date(last.day)}")
+    assert last is None or day > last.day  # an earlier day is closed before a later one is over
     storage.observations.insert(key, Observation(body.root, body.rows, digest, said.block))
     storage.last_observations.insert(body.oracle, LastObservation(day, digest))
 
@@ -192,30 +287,25 @@ def report(
 ) -> None:
     """Report the consensus of a day, computed from at least a quorum of its observations.
 
-    Raises `Rejected`.
+    A report of a later turn takes the place of the oracle's earlier one; a second root in the same
+    turn is evidence. Raises `Rejected`.
     """
     day, digest = _checked(genesis, said, body, ss58_prefix)
     key = body.oracle, day
     _ensure_untainted(storage, body.oracle, day, DigestKind.REPORT)
-    record = ReportRecord(body.root, body.rows, body.observes, digest, said.block)
+    record = ReportRecord(body.turn, body.root, body.rows, body.observes, digest, said.block)
     known = storage.reports.find(key)
-    if known is not None:
+    if known is not None and body.turn < known.turn:
+        raise Rejected(
+            RejectionCode.REPEATED, f"turn {body.turn} is past: turn {known.turn} was posted before"
+        )
+    if known is not None and body.turn == known.turn:
         _ensure_differs(known.root, body.root, body)
         _convict(storage, said, key, DigestKind.REPORT, known, record)
         storage.reports.remove(key)
-    else:
-        committed = _observed_roots(storage, program, day)
-        if missing := set(body.observes) - committed:
-            raise Rejected(
-                RejectionCode.UNKNOWN_OBSERVATION,
-                f"no observation of {body.day} counts with root 0x{min(missing).hex()}",
-            )
-        if len(body.observes) < program.quorum:
-            raise Rejected(
-                RejectionCode.UNKNOWN_OBSERVATION,
-                f"computed from {len(body.observes)} observations, the quorum is {program.quorum}",
-            )
-        storage.reports.insert(key, record)
+        return
+    _ensure_committed(storage, said, day, body)
+    storage.reports.insert(key, record)
     _settle(storage, program, said, day)
 
 
@@ -236,7 +326,7 @@ def _checked(
     if not verify_signature(body.oracle, body.sig, digest):
         raise Rejected(RejectionCode.WRONG_SIGNATURE, "the oracle did not sign this digest")
     day = day_number(date.fromisoformat(body.day))
-    if day < 0 or said.timestamp_ms < (day + 1) * _MS_PER_DAY:
+    if day < 0 or said.timestamp_ms < starts_at(day + 1):
         raise Rejected(RejectionCode.DAY_NOT_OVER, f"{body.day} was not over on chain")
     return day, digest
 
@@ -267,26 +357,69 @@ def _convict(
     )
 
 
-def _observed_roots(storage: Storage, program: Program, day: Day) -> set[Hash]:
-    return {
-        observation.root
-        for oracle in program.oracles
-        if (observation := storage.observations.find((oracle, day))) is not None
+def _is_closed(said: Said, day: Day) -> bool:
+    return said.timestamp_ms >= closes_at(day)
+
+
+def _close(
+    storage: Storage, program: Program, members: membership.Storage, day: Day, at: BlockNumber
+) -> None:
+    observed = {
+        oracle: storage.observations.find((oracle, day)) for oracle in sorted(program.oracles)
     }
+    commitments = tuple(
+        Commitment(oracle, observation.root, observation.rows)
+        for oracle, observation in observed.items()
+        if observation is not None
+    )
+    if not commitments:
+        return  # of oracles that have left office since
+    standing = storage.standing.find(day - 1) if day > 0 else None
+    before = None if standing is None else Before(standing.root, standing.rows)
+    storage.closings.insert(
+        day,
+        Closing(
+            commitments,
+            tuple(sorted(membership.active(members))),
+            program.quorum,
+            program.rules,
+            before,
+            at,
+        ),
+    )
+
+
+def _ensure_committed(storage: Storage, said: Said, day: Day, body: Report) -> None:
+    """The observations of a report are those that the day closed with, and a quorum."""
+    if not _is_closed(said, day):
+        raise Rejected(RejectionCode.DAY_OPEN, f"{body.day} still took commitments")
+    closing = storage.closings.find(day)
+    committed = set() if closing is None else {found.root for found in closing.commitments}
+    if missing := set(body.observes) - committed:
+        raise Rejected(
+            RejectionCode.UNKNOWN_OBSERVATION,
+            f"no observation of {body.day} counts with root 0x{min(missing).hex()}",
+        )
+    assert closing is not None  # a report cites one observation at least
+    if len(body.observes) < closing.quorum:
+        raise Rejected(
+            RejectionCode.UNKNOWN_OBSERVATION,
+            f"computed from {len(body.observes)} observations, the quorum was {closing.quorum}",
+        )
 
 
 def _settle(storage: Storage, program: Program, said: Said, day: Day) -> None:
-    """Which report of `day` stands now. A quorum is a majority: two roots never both have one."""
+    """Let the day stand on the first root that a quorum reports, or count who joins it later."""
     behind: dict[tuple[Hash, int], list[AccountId]] = defaultdict(list)
     for oracle in sorted(program.oracles):
         record = storage.reports.find((oracle, day))
         if record is not None:
             behind[record.root, record.rows].append(oracle)
     known = storage.standing.find(day)
+    if known is not None:
+        joined = sorted({*known.reporters, *behind[known.root, known.rows]})
+        storage.standing.insert(day, known._replace(reporters=tuple(joined)))
+        return
     for (root, rows), oracles in behind.items():
-        if len(oracles) >= program.quorum:
-            same = known is not None and (known.root, known.rows) == (root, rows)
-            since = known.since if known is not None and same else said.block
-            storage.standing.insert(day, Standing(root, rows, tuple(oracles), since))
-            return
-    storage.standing.remove(day)
+        if len(oracles) >= program.quorum:  # more than half, so no other root has one
+            storage.standing.insert(day, Standing(root, rows, tuple(oracles), said.block))

@@ -17,7 +17,7 @@ from ledger.pallets.bounties.errors import (
     TooManyQueued,
     UnexpectedStatus,
 )
-from ledger.pallets.bounties.events import EVENTS, Event
+from ledger.pallets.bounties.events import EVENTS, OF_HOOKS, Event
 from ledger.pallets.bounties.pallet import (
     accept_curator,
     approve_bounty,
@@ -46,6 +46,7 @@ from ledger.pallets.bounties.types import (
 
 __all__ = [
     "EVENTS",
+    "OF_HOOKS",
     "Active",
     "Approved",
     "ApprovedWithCurator",

@@ -6,6 +6,9 @@ from typing import TypeAlias
 from ibp_chain.types import AccountId, Planck
 from ledger.pallets.bounties.types import BountyIndex
 
+OF_HOOKS = frozenset({"BountyBecameActive"})
+"""What the pallet deposits at the end of the treasury's spend period. No call deposits it."""
+
 
 @dataclass(frozen=True, slots=True)
 class BountyProposed:

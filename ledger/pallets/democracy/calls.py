@@ -1,17 +1,15 @@
 """From decoded calls and events to the pallet's functions."""
 
-from typing import Any
-
 from ibp_chain.blocks import EventRecord
 from ibp_chain.errors import DecodeError
 from ibp_chain.scale.values import Call
 from ibp_chain.types import AccountId, Planck, PollIndex
-from ledger.dispatch_values import lookup
 from ledger.pallets.conviction_voting.types import conviction_named
 from ledger.pallets.democracy import pallet
 from ledger.pallets.democracy.events import Event
 from ledger.pallets.democracy.pallet import Config, Storage
 from ledger.pallets.democracy.types import account_vote
+from ledger.pallets.dispatch_origin import resolved
 
 _ON_PROPOSALS = frozenset(
     {
@@ -50,16 +48,16 @@ def dispatch(storage: Storage, config: Config, who: AccountId, call: Call) -> li
             index, cast = PollIndex(args["ref_index"]), account_vote(args["vote"])
             return pallet.vote(storage, config, who, index, cast)
         case "delegate":
-            to, conviction = _account(args["to"]), conviction_named(args["conviction"])
+            to, conviction = resolved(args["to"]), conviction_named(args["conviction"])
             return pallet.delegate(storage, config, who, to, conviction, Planck(args["balance"]))
         case "undelegate":
             return pallet.undelegate(storage, config, who)
         case "unlock":
-            return pallet.unlock(storage, config, _account(args["target"]))
+            return pallet.unlock(storage, config, resolved(args["target"]))
         case "remove_vote":
             return pallet.remove_vote(storage, config, who, PollIndex(args["index"]))
         case "remove_other_vote":
-            target, index = _account(args["target"]), PollIndex(args["index"])
+            target, index = resolved(args["target"]), PollIndex(args["index"])
             return pallet.remove_other_vote(storage, config, who, target, index)
     raise DecodeError(f"Democracy.{call.name} is no call on votes that we know")
 
@@ -75,11 +73,3 @@ def replay(storage: Storage, config: Config, event: EventRecord) -> list[Event] 
         case "Undelegated", {"account": who} | (bytes() as who):
             return pallet.undelegate(storage, config, AccountId(who))
     return None
-
-
-def _account(address: Any) -> AccountId:
-    """As the runtime resolves it."""
-    account = lookup(address)
-    if account is None:
-        raise DecodeError(f"{address!r} resolves to no account")
-    return account

@@ -16,7 +16,7 @@ from ledger.pallets.treasury.errors import (
     SpendExpired,
     TooManyApprovals,
 )
-from ledger.pallets.treasury.events import EVENTS, PASSED_OVER, Event
+from ledger.pallets.treasury.events import EVENTS, OF_HOOKS, PASSED_OVER, SPEND_PERIOD, Event
 from ledger.pallets.treasury.pallet import (
     Config,
     Constants,
@@ -48,9 +48,11 @@ from ledger.pallets.treasury.types import (
 
 __all__ = [
     "EVENTS",
+    "OF_HOOKS",
     "PASSED_OVER",
     "PENDING_TAIL",
     "QUERIES",
+    "SPEND_PERIOD",
     "AlreadyAttempted",
     "Attempted",
     "Budget",

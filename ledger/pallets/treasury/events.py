@@ -10,6 +10,12 @@ PASSED_OVER = frozenset({"Deposit", "UpdatedInactive"})
 """Of balances only: fees and slashes that came in, and what issuance leaves out. Another pallet's
 call may deposit the first."""
 
+SPEND_PERIOD = frozenset({"Awarded", "Burnt", "Rollover"})
+"""Of a spend period's end, behind `Spending`. No call deposits them."""
+
+OF_HOOKS = PASSED_OVER | SPEND_PERIOD | {"Spending"}
+"""What the pallet's hook deposits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proposed:

@@ -9,7 +9,7 @@ from ibp_chain.scale.values import Call
 from ibp_chain.types import AccountId, Hash, Planck, RelayBlockNumber
 from ledger.remark_routing import Accepted, Refused
 from ledger.state import Head
-from tests.support.programme import MULTISIG, Stage, account, remark, transfer
+from tests.support.programme import MULTISIG, Stage, account, milliseconds, remark, transfer
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAID = Planck(625 * 10**10)
@@ -67,13 +67,24 @@ def payout_call(raw: bytes) -> Call:
     return Call("Utility", "batch_all", {"calls": calls}, data, 0, len(data))
 
 
+def moments() -> tuple[str, str]:
+    """When the story begins, and the time from its first `report` on."""
+    said = r"at (\S+) (\S+) and from the first `report` on at (\S+) (\d\d:\d\d)\."
+    (found,) = re.findall(said, re.sub(r"\s+", " ", text("remarks.md")))
+    first_day, first_time, then_day, then_time = found
+    return f"{first_day}T{first_time}", f"{then_day}T{then_time}"
+
+
 def play() -> tuple[Stage, list[Accepted | Refused | None]]:
     """The story of docs/remarks.md, one remark to a block, and what became of each."""
-    stage = Stage()
+    stage, (moment, then) = Stage(), moments()
     outcomes: list[Accepted | Refused | None] = []
     for number, example in enumerate(examples(), start=1):
+        if example.raw.startswith(b"IBP/1 report "):
+            moment = then
         if number > 1:
-            stage.next_block()
+            stage.next_block(moment)
+        assert stage.fold.timestamp_ms == milliseconds(moment)
         origin = origin_of(example)
         if example.raw.startswith(b"IBP/1 payout "):
             stage.dispatch(payout_call(example.raw), origin)

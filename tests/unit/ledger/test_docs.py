@@ -1,11 +1,12 @@
 """docs/remarks.md, docs/state.md and docs/rules.md say what the code does."""
 
+import ast
 import re
 import tomllib
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
-from importlib import resources
-from typing import Any
+from importlib import import_module, resources
+from typing import Any, NamedTuple
 
 import pytest
 import xxhash
@@ -27,14 +28,16 @@ from ibp_chain.types import (
 from ledger.pallets import conviction_voting as cv
 from ledger.pallets import democracy, multisig, scheduler
 from ledger.pallets.migration import Window
-from ledger.pallets.payouts import Violation, ViolationCode
+from ledger.pallets.payouts import Claim, Violation, ViolationCode
 from ledger.pallets.referenda import Poll, Status
 from ledger.pallets.rejections import RejectionCode
+from ledger.pallets.scores import Before
 from ledger.program.rules import load_rules
 from ledger.remark_routing import Accepted, Refused, remark_of
 from ledger.state import State
 from tests.support.programme import MULTISIG, PASEO, account
 from tests.unit.ledger.doc_examples import DOCS, examples, fenced, payout_call, play, table, text
+from tests.unit.program.test_milestones import IDS as SHOWN_IDS
 
 PREFIX = PASEO.ss58_prefix
 
@@ -66,6 +69,15 @@ def test_the_story_goes_as_it_is_told() -> None:
         else:
             assert isinstance(outcome, Refused)
             assert outcome.code.name == example.code
+
+
+def test_the_day_closes_before_the_first_report_without_the_contradicted(told: State) -> None:
+    first = [example.raw.startswith(b"IBP/1 report ") for example in examples()].index(True)
+    ((day, closing),) = told.scores.closings.items()
+    assert (day, closing.at) == (told.scores.last_closed.value, first + 1)
+    committed = [commitment.oracle for commitment in closing.commitments]
+    assert committed == sorted([account("Oracle0"), account("Oracle1")])
+    assert closing.members == ("amforc",)
 
 
 def test_every_example_is_the_one_spelling_of_what_it_says() -> None:
@@ -226,9 +238,15 @@ def parts_of(kinds: str) -> Iterator[str]:
 def with_what_the_story_lacks(state: State) -> State:
     """The items that a story of remarks leaves empty, filled to the brim."""
     block, extrinsic = BlockNumber(3), 2
+    ((day, closing),) = state.scores.closings.items()
+    assert closing.before is None
+    before = Before(Hash(b"b" * 32), 7)
+    state.scores.closings.insert(day + 1, closing._replace(before=before, members=("a", "b")))
     state.payouts.violations.insert(
         (block, 0, 1), Violation(ViolationCode.WRONG_PAYEE, MULTISIG, Planck(7))
     )
+    state.payouts.awards.insert((1, 2), ("2026-02", "amforc", "services"))
+    state.payouts.claims.insert((1, 2), Claim(MULTISIG, Planck(7), block))
     ended = Poll(TrackId(33), Status.APPROVED, RelayBlockNumber(9))
     state.mirrors.referenda.polls.insert(PollIndex(5), ended)
     finished = democracy.Finished(approved=True, end=RelayBlockNumber(9))
@@ -293,21 +311,89 @@ def test_fields_have_the_names_of_the_code(told: State) -> None:
 
 # --- docs/rules.md ------------------------------------------------------------------------
 
+LAW = tomllib.loads((resources.files("ledger.program") / "ibp.toml").read_text())
 
-def parameters(values: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+
+def parameters(values: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """All but the requirements, which have a table of their own."""
     for name, value in values.items():
         if isinstance(value, dict):
             yield from parameters(value, f"{path}{name}.")
-        else:
-            yield path + name, str(value).replace("_", "")
+        elif name != "requirements":
+            yield path + name, value
 
 
 def test_every_parameter_is_documented_with_its_value() -> None:
-    raw = (resources.files("ledger.program") / "ibp.toml").read_text()
-    shown = {
-        row[0]: row[1].replace("_", "").strip('"') for row in table("rules.md", "parameter | value")
-    }
-    assert shown == dict(parameters(tomllib.loads(raw)))
+    rows = table("rules.md", "parameter | value") + table("rules.md", "milestone parameter | value")
+    shown = {row[0]: tomllib.loads(f"value = {row[1]}")["value"] for row in rows}
+    assert len(shown) == len(rows)
+    assert shown == dict(parameters(LAW))
+
+
+def test_every_requirement_is_documented_as_it_is() -> None:
+    told = [
+        [
+            f"M{number}.{each['id']}",
+            each["by"],
+            str(each.get("least", ""))
+            or ", ".join(f"{chain} {least}" for chain, least in each.get("chains", {}).items())
+            or "1",
+            each["text"],
+            each["evidence"],
+        ]
+        for number, milestone in LAW["milestones"].items()
+        for each in milestone["requirements"]
+    ]
+    rows = table("rules.md", "requirement | shown by")
+    assert [[cell.strip("`") for cell in row] for row in rows] == told
+
+
+class Clause(NamedTuple):
+    seed: str
+    says: str
+    rule: str
+    code: str
+    test: str
+
+
+def clauses() -> list[Clause]:
+    return [Clause(*row) for row in table("rules.md", "seed | says")]
+
+
+def test_every_clause_names_code_that_exists() -> None:
+    for clause in clauses():
+        module, _, name = clause.code.rpartition(".")
+        assert hasattr(import_module(module), name), clause
+
+
+def test_every_clause_names_a_test_that_exists() -> None:
+    tests = DOCS.parent / "tests"
+    for clause in clauses():
+        path, _, name = clause.test.partition("::")
+        function, _, case = name.partition("[")
+        tree = ast.parse((tests / path).read_text())
+        defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        assert function in defined, clause
+        if case:
+            assert case.removesuffix("]") in SHOWN_IDS, clause
+
+
+def test_every_requirement_task_reading_and_line_of_the_budget_is_in_a_clause() -> None:
+    named = set(re.findall(r"[A-Z]\d+(?:\.[a-z0-9-]+)?", " ".join(c.rule for c in clauses())))
+    milestones = LAW["milestones"].items()
+    ids = {f"M{n}.{each['id']}" for n, m in milestones for each in m["requirements"]}
+    ids |= {f"M{n}.{task}" for n, m in milestones for task in m.get("tasks", ())}
+    ids |= {f"U1.{line}" for line in LAW["budget"]["lines"]}
+    ids |= {row[0] for row in table("rules.md", "| the document says") if row[0].startswith("F")}
+    assert ids <= named
+    readings = {f"F{number}" for number in range(1, 18)}
+    assert {each for each in named if each.startswith("F")} == readings <= ids
+
+
+def test_the_seeds_are_there_milestone_by_milestone() -> None:
+    seeds = {clause.seed for clause in clauses()}
+    assert {f"000 M{number}" for number in range(1, 9)} | {"000 end", "001"} <= seeds
+    assert {f"002 P{number}" for number in range(1, 5)} <= seeds
 
 
 def test_the_hash_of_the_rules_is_the_files() -> None:

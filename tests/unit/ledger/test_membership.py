@@ -7,8 +7,10 @@ import pytest
 from ibp_chain.accounts import ss58_encode
 from ibp_chain.networks import network
 from ibp_chain.remark_bodies import Member, MemberAction, Milestone, MilestoneAction
+from ibp_chain.remarks import encode
 from ibp_chain.types import Hash
-from ledger.pallets.membership import MemberStatus
+from ledger.origins import Dispatched, Origin, OriginKind
+from ledger.pallets.membership import MemberStatus, Transition, TransitionKind
 from ledger.pallets.rejections import RejectionCode
 from tests.support.programme import (
     MULTISIG,
@@ -19,6 +21,7 @@ from tests.support.programme import (
     link_body,
     member_body,
     registration,
+    remark,
 )
 
 KUSAMA = network("kusama")
@@ -189,6 +192,59 @@ def test_milestones_are_the_curators_to_give(stage: Stage) -> None:
     assert stage.refuse(milestone("grant"), account("Oracle0")) is RejectionCode.WRONG_ORIGIN
     nobodys = milestone("grant", member="nobody")
     assert stage.refuse(nobodys, MULTISIG) is RejectionCode.UNKNOWN_MEMBER
+
+
+# --- Transitions ------------------------------------------------------------------------
+
+
+def transitions(stage: Stage, member: str = "amforc") -> list[tuple[int, int, Transition]]:
+    return sorted(
+        (block, place, transition)
+        for (who, block, place), transition in stage.state.membership.transitions.items()
+        if who == member
+    )
+
+
+def test_every_transition_is_kept_with_its_block_and_extrinsic(stage: Stage) -> None:
+    said = [
+        milestone("grant", 2), suspension(), reinstatement(), milestone("revoke", 2), removal(),
+        registration(),
+    ]  # fmt: skip
+    for body in said:
+        stage.next_block()
+        stage.accept(body, MULTISIG)
+    kind = TransitionKind
+    assert transitions(stage) == [
+        (1, 1, Transition(kind.REGISTERED, None, 2)),
+        (2, 0, Transition(kind.GRANTED, 2, 2)),
+        (3, 0, Transition(kind.SUSPENDED, None, 2)),
+        (4, 0, Transition(kind.REINSTATED, None, 2)),
+        (5, 0, Transition(kind.REVOKED, 2, 2)),
+        (6, 0, Transition(kind.REMOVED, None, 2)),
+        (7, 0, Transition(kind.REGISTERED, None, 2)),
+    ]
+
+
+def test_what_a_hook_dispatched_has_no_extrinsic(stage: Stage) -> None:
+    raw = encode(suspension(), PASEO.ss58_prefix)
+    origin = Origin(OriginKind.SIGNED, MULTISIG)
+    stage.play(Dispatched(origin, remark(raw), (), None, ()))
+    assert transitions(stage)[-1][2] == Transition(TransitionKind.SUSPENDED, None, None)
+
+
+def test_two_transitions_of_one_block_are_told_apart_by_their_place(stage: Stage) -> None:
+    stage.accept(suspension(), MULTISIG)
+    stage.accept(reinstatement(), MULTISIG)
+    assert [place for _, place, _ in transitions(stage)] == [1, 2, 3]
+
+
+def test_an_update_a_link_and_a_refusal_are_no_transitions(stage: Stage) -> None:
+    stage.accept(update(name="Amforc AG"), MULTISIG)
+    stage.accept(link_body(), account("amforc"))
+    stage.refuse(removal(), account("Stranger"))
+    stage.refuse(registration(), MULTISIG)
+    stage.refuse(milestone("revoke"), MULTISIG)
+    assert len(transitions(stage)) == 1
 
 
 # --- Links ------------------------------------------------------------------------------

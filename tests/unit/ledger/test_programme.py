@@ -4,9 +4,9 @@ import pytest
 
 from ibp_chain.accounts import multisig_account
 from ibp_chain.errors import DecodeError
-from ibp_chain.remark_bodies import Decision, DecisionOutcome, MemberAction
+from ibp_chain.remark_bodies import Decision, DecisionOutcome, MemberAction, Program
 from ibp_chain.remarks import encode
-from ibp_chain.types import AccountId, BlockNumber
+from ibp_chain.types import AccountId, BlockNumber, Hash
 from ledger.pallets.programme import Genesis, Rejection, curators_account
 from ledger.pallets.rejections import RejectionCode
 from ledger.state import State
@@ -27,6 +27,50 @@ DECISION = Decision(
 OTHERS = tuple(account(f"Other{i}") for i in range(3))
 THEIRS = PROGRAM.model_copy(update={"curators": OTHERS, "threshold": 2, "name": "Theirs"})
 THEIR_MULTISIG = multisig_account(OTHERS, 2)
+
+
+# --- Versions of the rules ------------------------------------------------------------
+
+
+def since(stage: Stage) -> dict[int, bytes]:
+    return dict(stage.state.programme.rules_since.items())
+
+
+def with_rules(letter: bytes) -> Program:
+    return PROGRAM.model_copy(update={"rules": Hash(letter * 32)})
+
+
+def test_the_founding_is_the_first_version_of_the_rules() -> None:
+    assert since(Stage().found()) == {1: PROGRAM.rules}
+
+
+def test_a_change_of_rules_is_a_new_version_from_its_block_on() -> None:
+    stage = Stage().found()
+    block = stage.next_block()
+    stage.accept(with_rules(b"s"), MULTISIG)
+    assert since(stage) == {1: PROGRAM.rules, block: b"s" * 32}
+
+
+def test_a_program_remark_that_keeps_the_rules_is_no_new_version() -> None:
+    stage = Stage().found()
+    stage.next_block()
+    stage.accept(PROGRAM.model_copy(update={"quorum": 3}), MULTISIG)
+    assert since(stage) == {1: PROGRAM.rules}
+
+
+def test_the_last_rules_of_a_block_are_in_force_behind_it() -> None:
+    stage = Stage().found()
+    block = stage.next_block()
+    for letter in (b"s", b"t"):
+        stage.accept(with_rules(letter), MULTISIG)
+    assert since(stage)[block] == b"t" * 32
+
+
+def test_a_stranger_changes_no_rules() -> None:
+    stage = Stage().found()
+    stage.next_block()
+    assert stage.refuse(with_rules(b"s"), account("Stranger")) is RejectionCode.WRONG_ORIGIN
+    assert since(stage) == {1: PROGRAM.rules}
 
 
 # --- Founding -------------------------------------------------------------------------

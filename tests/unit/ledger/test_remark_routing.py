@@ -60,7 +60,9 @@ def test_calls_of_other_pallets_are_no_remarks() -> None:
 
 
 def test_an_accepted_remark_says_where_it_stands(stage: Stage) -> None:
-    assert stage.say(RAW, MULTISIG) == Accepted((BlockNumber(1), 1), Kind.MEMBER, MULTISIG, 2)
+    assert stage.say(RAW, MULTISIG) == Accepted(
+        (BlockNumber(1), 1), Kind.MEMBER, MULTISIG, 2, registration()
+    )
 
 
 def test_a_refused_remark_gives_code_and_reason(stage: Stage) -> None:
@@ -162,6 +164,8 @@ def test_rejection_codes_keep_their_numbers() -> None:
         "EQUIVOCATED": 11,
         "UNKNOWN_OBSERVATION": 12,
         "OUT_OF_PLACE": 13,
+        "DAY_CLOSED": 14,
+        "DAY_OPEN": 15,
     }
     assert str(Rejected(RejectionCode.REPEATED, "twice")) == "twice"
 

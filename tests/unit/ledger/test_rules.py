@@ -56,10 +56,10 @@ def test_a_comment_changes_the_hash_and_nothing_else() -> None:
 
 def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_bytes(with_('item = "services"', 'item = "rpc"'))
+    path.write_bytes(with_('item = "services"', 'item = "rpc-m3"'))
     rules = load_rules(path)
     assert isinstance(rules, Rules)
-    assert rules.payout.item == "rpc"
+    assert rules.payout.item == "rpc-m3"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

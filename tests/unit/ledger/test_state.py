@@ -9,7 +9,9 @@ from ibp_chain.blocks import blake2_256
 from ibp_chain.errors import DecodeError, InputError
 from ibp_chain.merkle import inclusion_proof, verify_inclusion
 from ibp_chain.remark_bodies import Decision, DecisionOutcome, Milestone, MilestoneAction
-from ibp_chain.types import BlockNumber, Hash, RelayBlockNumber
+from ibp_chain.types import BlockNumber, Hash, Planck, RelayBlockNumber
+from ledger.pallets import payouts
+from ledger.pallets.payout_lines import Transfer
 from ledger.state import Head, State, entry_leaf
 from ledger.storage import StorageValue
 from tests.support.programme import (
@@ -17,6 +19,8 @@ from tests.support.programme import (
     PASEO,
     Stage,
     account,
+    child_event,
+    child_run,
     link_body,
     payout,
     payout_batch,
@@ -43,7 +47,7 @@ def eventful() -> State:
         Decision(member="amforc", outcome=DecisionOutcome.WAIVE, subject="M3", reason="flood"),
         MULTISIG,
     )
-    stage.observed()
+    stage.observed().close()
     for name in ("Oracle0", "Oracle1"):
         stage.accept(stage.report(name), account(name))
     stage.accept(stage.observation("Oracle2", root=root("another day's dream")), account("Oracle2"))
@@ -51,6 +55,10 @@ def eventful() -> State:
     body = payout(("amforc", "services"), ("amforc", "bonus"))
     payee = account("amforc-payee")
     stage.dispatch(payout_batch(body, transfer(payee, 5), transfer(account("Thief"), 6)))
+    stage.deposits.append(child_event("Added", 0))
+    stage.dispatch(payout_batch(payout(("amforc", "hardware")), *child_run(0, payee, 7)))
+    claim = Transfer(payee, Planck(7))
+    assert payouts.claimed(stage.state.payouts, BlockNumber(3), (17, 0), claim)
     stage.state.head.put(HEAD)
     return stage.state
 
@@ -138,24 +146,21 @@ def test_a_loaded_state_goes_on_like_the_first() -> None:
     original.state = original.fold.state = eventful()
     again.state = again.fold.state = State(PASEO).load(original.state.entries())
     for stage in (original, again):
-        stage.next_block()
+        stage.next_block("2026-03-10T12:00")
         stage.accept(registration("rival"), MULTISIG)
-        stage.accept(stage.report("Oracle2", observes=_counting(stage)), account("Oracle2"))
+        stage.accept(stage.report("Oracle2"), account("Oracle2"))
+        stage.next_block("2026-03-11T00:30")
+        stage.observed("2026-03-10").close("2026-03-10")
+        stage.accept(stage.report("Oracle0", "2026-03-10"), account("Oracle0"))
+        assert len(stage.state.scores.closings) == 2
     assert original.state.root() == again.state.root()
 
 
-def _counting(stage: Stage) -> tuple[Hash, ...]:
-    observations = stage.state.scores.observations.items()
-    return tuple(sorted(observation.root for _, observation in observations))
-
-
 def test_insertion_order_does_not_matter() -> None:
-    one, other = Stage().found(), Stage().found()
-    one.accept(registration("amforc"), MULTISIG)
-    one.accept(registration("rival"), MULTISIG)
-    other.accept(registration("rival"), MULTISIG)
-    other.accept(registration("amforc"), MULTISIG)
-    assert one.state.root() == other.state.root()
+    entries = eventful().entries()
+    one, other = (State(PASEO).load(each) for each in (entries, entries[::-1]))
+    assert list(one.membership.owners.items()) != list(other.membership.owners.items())
+    assert one.root() == other.root()
 
 
 def test_a_removed_entry_leaves_no_trace() -> None:
@@ -166,11 +171,31 @@ def test_a_removed_entry_leaves_no_trace() -> None:
         action=MilestoneAction.GRANT, member="amforc", milestone=1, evidence=root("x")
     )
     stage.accept(registration(), MULTISIG)
-    registered = stage.state.root()
-    assert registered != before
+    assert stage.state.root() != before
+    stage.accept(grant, MULTISIG)
+    granted = stage.state.root()
+    milestones = stage.state.membership.milestones
+    record = milestones.get(("amforc", 1))
+    milestones.remove(("amforc", 1))
+    assert stage.state.root() != granted
+    milestones.insert(("amforc", 1), record)
+    assert stage.state.root() == granted
+
+
+def test_a_granted_and_revoked_milestone_leaves_its_transitions_and_nothing_else() -> None:
+    stage = Stage().found()
+    stage.accept(registration(), MULTISIG)
+    before = dict(stage.state.entries())
+    grant = Milestone(
+        action=MilestoneAction.GRANT, member="amforc", milestone=1, evidence=root("x")
+    )
     stage.accept(grant, MULTISIG)
     stage.accept(grant.model_copy(update={"action": MilestoneAction.REVOKE}), MULTISIG)
-    assert stage.state.root() == registered
+    after = dict(stage.state.entries())
+    prefix = stage.state.membership.transitions.prefix
+    assert before.items() <= after.items()
+    new = after.keys() - before.keys()
+    assert [key[:32] for key in new] == [prefix, prefix]
 
 
 # --- What does not load -----------------------------------------------------------------

@@ -1,12 +1,9 @@
 """The bundled recording as tests use it: its blocks, what each of them came to, and forks of it."""
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import ibp_chain
 from ibp_chain.accounts import ss58_decode
@@ -23,6 +20,8 @@ from ledger.store import Identity
 
 ARCHIVE = Path(ibp_chain.__file__).parent / "data" / "demo" / "archive"
 PASEO = network("paseo")
+STANDS = 30
+"""Blocks in a ledger that is begun, and that tests go on with."""
 CURATORS = ss58_decode("5HNVyCu5Rg62HrFeWjrFiLvr9sWQuYirz484E2PTVtXVRYH2", PASEO.ss58_prefix)
 
 
@@ -102,32 +101,6 @@ def fork(block: Block, parent: Hash | None = None) -> Block:
         digest=(*block.header.digest, b"\x08"),
     )
     return replace(block, header=header, hash=header.hash)
-
-
-# --- Databases, past the store ------------------------------------------------------------
-
-
-def url(path: Path) -> str:
-    return f"sqlite:///{path}"
-
-
-def rows(path: Path, table: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(f"SELECT * FROM {table}").fetchall()
-
-
-def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table."""
-    with closing(sqlite3.connect(path)) as connection:
-        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-    return {name: sorted(rows(path, name), key=repr) for (name,) in names}
-
-
-def tamper(path: Path, sql: str, *values: object) -> int:
-    """Change rows behind the store's back; how many there were."""
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("PRAGMA ignore_check_constraints = ON")
-        return connection.execute(sql, values).rowcount
 
 
 def other_account(fill: int) -> AccountId:

@@ -19,14 +19,15 @@ Rows = set[tuple[Any, ...]]
 
 def expected_rows(state: State) -> dict[str, Rows]:
     """By table, each row in the order of the table's columns."""
-    return {
-        "state_entry": set(state.entries()),
+    tables = {
         **governance(state),
         **operations(state),
         **programme(state),
         **scores(state),
         **payouts(state),
     }
+    in_words = {table: {tuple(map(words, row)) for row in rows} for table, rows in tables.items()}
+    return {"state_entry": set(state.entries()), **in_words}
 
 
 def governance(state: State) -> dict[str, Rows]:
@@ -168,6 +169,20 @@ def scores(state: State) -> dict[str, Rows]:
             )
             for (oracle, day), value in items
         },
+        "closing": {
+            (day_text(day), *(value.before or (None, None)), value.at)
+            for day, value in pallet.closings.items()
+        },
+        "closing_commitment": {
+            (day_text(day), *commitment)
+            for day, value in pallet.closings.items()
+            for commitment in value.commitments
+        },
+        "closing_member": {
+            (day_text(day), member)
+            for day, value in pallet.closings.items()
+            for member in value.members
+        },
         "standing_report": {
             (day_text(day), value.root, value.rows, len(value.reporters), value.since)
             for day, value in pallet.standing.items()
@@ -211,6 +226,11 @@ def payouts(state: State) -> dict[str, Rows]:
             for key, value in state.payouts.violations.items()
         },
     }
+
+
+def words(value: Any) -> Any:
+    """Without U+0000, which PostgreSQL cannot store."""
+    return value.replace("\0", "\u2400") if isinstance(value, str) else value
 
 
 def planck(amount: int) -> str:

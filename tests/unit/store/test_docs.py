@@ -32,6 +32,6 @@ def test_the_columns_of_a_table_are_those_described(name: str) -> None:
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_the_queries_run(replayed: Path, query: str) -> None:
-    with closing(sqlite3.connect(replayed)) as connection:
+def test_the_queries_run(replayed_file: Path, query: str) -> None:
+    with closing(sqlite3.connect(replayed_file)) as connection:
         assert connection.execute(query).description

@@ -1,0 +1,1 @@
+"""A ledger that is followed while everything goes wrong: see docs/indexer.md."""
