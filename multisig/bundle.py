@@ -5,11 +5,12 @@ It carries the statement whole, the call, and what they are for. Nothing in it i
 `verify_bundle` also rebuilds the statement from the curator's own ledger, rules and scores.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, ModelWrapValidatorHandler, ValidationInfo, model_validator
 
 from ibp_chain.accounts import ss58_decode, ss58_encode
 from ibp_chain.blocks import blake2_256
@@ -18,28 +19,41 @@ from ibp_chain.extrinsics import Weight
 from ibp_chain.networks import Network, network
 from ibp_chain.peer_codec import PeerCodec
 from ibp_chain.remark_bodies import MAX_INTEGER, Count, HashText
+from ibp_chain.remarks import canonical_json
 from ibp_chain.runtime import Runtime
 from ibp_chain.types import AccountId, Hash
 from ledger.pallets.programme import curators_account
+from ledger.program.bill_document import Payable
 from ledger.program.rules import Rules
 from ledger.state import State
-from multisig.batch import Batch, build_batches, pending_lines
+from multisig.batch import DEFAULT_POLICY, Batch, build_batches
+from multisig.checks import Policy
 from multisig.decode import decode_payout
-from multisig.documents import Document, Octets, Part, Text, read_file, write_file
+from multisig.differences import compare_statements, differences
+from multisig.documents import FROM_FILE, Document, Octets, Part, Text, read_file, write_file
 from multisig.errors import BatchRefused, BundleRefused, StatementError
+from multisig.pending import pending_lines
+from multisig.plan import PLAIN, Kind, PlanPart
 from multisig.service import ServiceRecord
 from multisig.statement import Ledger, Line, Statement, build_statement
 
 __all__ = [
     "Bundle",
+    "Latest",
     "check_bundle",
     "compare_statements",
+    "differences",
     "make_bundles",
     "read_bundle",
     "read_statement",
     "verify_bundle",
+    "verify_statement",
     "write_file",
+    "wrong_reading",
 ]
+
+
+_CHECKSUM = "checksum"
 
 
 class ChainPart(Part):
@@ -93,6 +107,8 @@ class Bundle(Document):
     part: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
     parts: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
     """A statement too long for one remark is paid in several."""
+    plan: PlanPart | None = None
+    """How the call pays; without one by plain transfers, and nothing was overridden."""
     call: Octets
     call_hash: HashText
     timepoint: TimepointPart | None = None
@@ -100,10 +116,46 @@ class Bundle(Document):
     weight: WeightPart | None = None
     """For who signs away from a node; `multisig.approve` asks the runtime again."""
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _undamaged(
+        cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        """Take a file's checksum off, which `encoded` puts on: in memory there is none to go stale.
+
+        It finds damage to what no ledger can check, such as the weight; it keeps out no forger.
+        """
+        if info.context is not FROM_FILE or not isinstance(value, dict):
+            return handler(value)
+        content = {name: each for name, each in value.items() if name != _CHECKSUM}
+        bundle, own, found = handler(content), _checksum(content), value.get(_CHECKSUM)
+        if found is None:
+            raise ValueError("it has no checksum: build it again")
+        if found != own:
+            raise ValueError(
+                f"its checksum is {found}, its content has {own}: was it edited, or damaged?"
+            )
+        return bundle
+
+    @property
+    def encoded(self) -> bytes:
+        """The file: RFC 8785, with its checksum."""
+        content = self.model_dump(mode="json", exclude_none=True)
+        return canonical_json(content | {_CHECKSUM: _checksum(content)})
+
     @property
     def network(self) -> Network:
         """Raises `ConfigError` for a network that we do not know."""
         return network(self.chain.network)
+
+    @property
+    def paid_by(self) -> PlanPart:
+        return PLAIN if self.plan is None else self.plan
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the call depends on numbers of child bounties, which are of a later block."""
+        return self.paid_by.children is not None
 
 
 def make_bundles(
@@ -136,6 +188,7 @@ def make_bundles(
                 statement_hash=statement.hash,
                 part=index + 1,
                 parts=len(batches),
+                plan=None if batch.plan == PLAIN else batch.plan,
                 call=batch.call,
                 call_hash=batch.call_hash,
                 timepoint=opened
@@ -160,6 +213,15 @@ def read_statement(path: Path) -> Statement:
 # --- Checks ---------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """A ledger as it is today, and the runtime of its last block."""
+
+    state: State
+    runtime: Runtime
+    codec: PeerCodec
+
+
 def verify_bundle(
     bundle: Bundle,
     ledger: Ledger,
@@ -168,38 +230,82 @@ def verify_bundle(
     genesis_hash: Hash,
     runtime: Runtime,
     codec: PeerCodec,
+    *,
+    policy: Policy = DEFAULT_POLICY,
+    bill: Payable | None = None,
+    now: Latest | None = None,
 ) -> tuple[Line, ...]:
     """Rebuild statement and call alone; the lines that the call pays.
 
-    `ledger` must be at the statement's block. The price is the bundle's own: whether it is right,
-    its source tells. Raises `BundleRefused` with everything that differs, `StatementError` for a
-    ledger at another block and as `build_statement`.
+    `ledger` must be at the statement's block, which `runtime` executed. A call of another runtime,
+    built after an upgrade, is rebuilt and checked by the ledger of `now`, as by `check_bundle`.
+    Numbers of child bounties, which are of a later block, are taken as far as they can be right:
+    `check_bundle` on a ledger of today tells. The price is the bundle's own: whether it is right,
+    its source tells. Raises `BundleRefused` with everything
+    that differs, `StatementError` for a ledger at another block and as `build_statement`.
     """
-    theirs, head = bundle.statement, ledger.state.head.value
+    verify_statement(bundle.statement, ledger, rules, service, runtime, bill=bill)
+    if now is not None and bundle.chain.spec_version != runtime.spec_version:
+        return check_bundle(bundle, now.state, genesis_hash, now.runtime, now.codec, policy=policy)
+    return check_bundle(
+        bundle, ledger.state, genesis_hash, runtime, codec, policy=policy, before=True
+    )
+
+
+def verify_statement(
+    theirs: Statement,
+    ledger: Ledger,
+    rules: Rules,
+    service: Iterable[ServiceRecord],
+    runtime: Runtime,
+    *,
+    bill: Payable | None = None,
+) -> None:
+    """Rebuild the statement alone, whatever its call is. Raises as `verify_bundle`."""
+    head = ledger.state.head.value
     if head is None or head.number != theirs.ledger.block:
         raise StatementError(
             f"the bundle's statement is of block {theirs.ledger.block}, the ledger is at "
             f"{head and head.number}: replay it up to there"
         )
+    if theirs.bill is not None and bill is None:
+        raise StatementError(
+            f"the statement follows bill 0x{theirs.bill.hex()}: give it with --bill"
+        )
     pending = pending_lines(ledger.state, runtime)
-    mine = build_statement(ledger, rules, theirs.period, theirs.price, service, pending)
+    mine = build_statement(ledger, rules, theirs.period, theirs.price, service, pending, bill)
     compare_statements(mine, theirs)
-    return check_bundle(bundle, ledger.state, genesis_hash, runtime, codec)
 
 
 def check_bundle(
-    bundle: Bundle, state: State, genesis_hash: Hash, runtime: Runtime, codec: PeerCodec
+    bundle: Bundle,
+    state: State,
+    genesis_hash: Hash,
+    runtime: Runtime,
+    codec: PeerCodec,
+    *,
+    policy: Policy = DEFAULT_POLICY,
+    before: bool = False,
 ) -> tuple[Line, ...]:
     """Rebuild the call from the bundle's statement, and read it with both decoders.
 
-    The lines that the call pays. `state` may be of a later block than the statement's. Raises
+    The lines that the call pays. `state` may be of a later block than the statement's; with
+    `before` it may be of an earlier one than the bundle, as in `build_batches`. Raises
     `BundleRefused` with everything that does not hold.
     """
     wrong = [*_wrong_chain(bundle, state, genesis_hash, runtime)]
     if wrong:
         raise BundleRefused(wrong)
     try:
-        batches = build_batches(bundle.statement, state, runtime, part=bundle.part)
+        batches = build_batches(
+            bundle.statement,
+            state,
+            runtime,
+            part=bundle.part,
+            plan=bundle.paid_by,
+            policy=policy,
+            before=before,
+        )
     except BatchRefused as error:
         raise BundleRefused(error.rows) from error
     if len(batches) != bundle.parts or bundle.part > bundle.parts:
@@ -211,19 +317,40 @@ def check_bundle(
         raise BundleRefused(
             [f"its statement makes another call, with hash 0x{rebuilt.call_hash.hex()}"]
         )
-    if wrong := [*_wrong_reading(bundle, rebuilt.lines, runtime, codec)]:
+    if wrong := [*wrong_reading(bundle, rebuilt.lines, runtime, codec)]:
         raise BundleRefused(wrong)
     return rebuilt.lines
 
 
-def compare_statements(mine: Statement, theirs: Statement) -> None:
-    """Hold a bundle's statement against one's own. Raises `BundleRefused` naming what differs."""
-    if mine.encoded != theirs.encoded:
-        own, other = mine.model_dump(mode="json"), theirs.model_dump(mode="json")
-        raise BundleRefused([*_differences("statement", own, other)])
+def wrong_reading(
+    bundle: Bundle, lines: Sequence[Line], runtime: Runtime, codec: PeerCodec
+) -> Iterator[str]:
+    """Where the bundle's call, read by both decoders, is anything but what pays `lines`."""
+    try:
+        reading = decode_payout(runtime, codec, bundle.call, bundle.network)
+    except IbpError as error:
+        yield str(error)
+        return
+    if reading.statement != bundle.statement_hash or reading.period != bundle.statement.period:
+        yield "its call names another statement or period"
+    if reading.lines != tuple((line.member, line.item) for line in lines):
+        yield "its call names other lines"
+    claims = bundle.paid_by.kind is Kind.CHILD_CLAIMS
+    if reading.transfers != (() if claims else tuple((line.payee, line.planck) for line in lines)):
+        yield "its call makes other transfers"
+    plan, children = bundle.paid_by, reading.children or reading.claims
+    if tuple((plan.parent, child) for child in plan.children or ()) != tuple(
+        (child.parent, child.child) for child in children
+    ):
+        yield "its call is about other child bounties"
 
 
 # --- Internals ----------------------------------------------------------------------
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    """blake2b-256 of the canonical form of everything else in the file."""
+    return "0x" + blake2_256(canonical_json(content)).hex()
 
 
 def _multisig_of(state: State) -> MultisigPart:
@@ -250,6 +377,8 @@ def _wrong_chain(
             f"its call is of spec version {bundle.chain.spec_version}, "
             f"the runtime is {runtime.spec_version}: build it again"
         )
+    if bundle.plan == PLAIN:
+        yield "its plan says nothing, and is to be left out"
     if bundle.statement_hash != bundle.statement.hash:
         yield f"its statement hashes to 0x{bundle.statement.hash.hex()}"
     if bundle.call_hash != blake2_256(bundle.call):
@@ -266,53 +395,3 @@ def _wrong_chain(
         point = TimepointPart(height=opened.when.height, index=opened.when.index)
         if bundle.timepoint != point:
             yield f"its timepoint is {bundle.timepoint}, the operation's is {point}"
-
-
-def _wrong_reading(
-    bundle: Bundle, lines: Sequence[Line], runtime: Runtime, codec: PeerCodec
-) -> Iterator[str]:
-    try:
-        reading = decode_payout(runtime, codec, bundle.call, bundle.network)
-    except IbpError as error:
-        yield str(error)
-        return
-    if reading.statement != bundle.statement_hash or reading.period != bundle.statement.period:
-        yield "its call names another statement or period"
-    if reading.lines != tuple((line.member, line.item) for line in lines):
-        yield "its call names other lines"
-    if reading.transfers != tuple((line.payee, line.planck) for line in lines):
-        yield "its call makes other transfers"
-
-
-def _differences(where: str, own: Any, other: Any) -> Iterator[str]:
-    """In my order, then what is in theirs alone."""
-    if isinstance(own, list) and isinstance(other, list):
-        own, other = _by_name(own), _by_name(other)
-        if own.keys() == other.keys() and [*own] != [*other]:
-            yield f"{where} is in another order"
-    if isinstance(own, dict) and isinstance(other, dict):
-        for key in own:
-            if key in other:
-                yield from _differences(f"{where}.{key}", own[key], other[key])
-            else:
-                yield f"{where}.{key} is missing"
-        yield from (f"{where}.{key} is not in mine" for key in other if key not in own)
-    elif own != other:
-        yield f"{where} is {other!r}, mine is {own!r}"
-
-
-def _by_name(items: list[Any]) -> dict[str, Any]:
-    """A list's items under what they are about, so that one more does not shift the others."""
-    named: dict[str, Any] = {}
-    for item in items:
-        match item:
-            case {"member": member, "item": of}:
-                name = f"{member}/{of}"
-            case {"day": day}:
-                name = str(day)
-            case _:
-                name = str(item)
-        while name in named:
-            name += " again"
-        named[name] = item
-    return named

@@ -16,8 +16,24 @@ from ibp_chain.networks import Network
 from ibp_chain.peer_codec import PeerCodec
 from ibp_chain.runtime import Runtime
 from ibp_chain.types import Hash, Planck
-from ledger.pallets.payouts import batch_calls, transfer_of
+from ledger.pallets.payout_lines import (
+    CHILD_BOUNTIES,
+    ChildRun,
+    claim_of,
+    groups,
+    run_of,
+    transfer_of,
+)
+from ledger.pallets.payouts import batch_calls
 from ledger.remark_routing import payout_of, remark_of
+from multisig.decode_children import (
+    ChildReading,
+    ClaimReading,
+    read_claims,
+    read_runs,
+    text_of,
+)
+from multisig.documents import printable
 from multisig.errors import CallRefused
 
 _PREFIX = "IBP/1 payout "
@@ -35,7 +51,11 @@ class Reading:
     lines: tuple[tuple[str, str], ...]
     """(member, item), as the remark lists them."""
     transfers: tuple[tuple[str, Planck], ...]
-    """(payee's address on the network, amount), in the call's order."""
+    """(payee's address on the network, amount), in the call's order; none in a batch of claims."""
+    children: tuple[ChildReading, ...] = ()
+    """The child bounties that the transfers are made by, where they are."""
+    claims: tuple[ClaimReading, ...] = ()
+    """The child bounties that are claimed, each of which pays whom it was awarded to."""
 
     @property
     def total(self) -> Planck:
@@ -51,10 +71,23 @@ def decode_payout(runtime: Runtime, codec: PeerCodec, call: bytes, network: Netw
 
 
 def describe(reading: Reading, network: Network) -> Iterator[str]:
-    """`reading` aloud: one sentence for each call in the batch."""
+    """`reading` aloud: one sentence for each line of the batch."""
     yield f"says that it pays {reading.period}, by statement 0x{reading.statement.hex()}"
-    for (member, item), (payee, amount) in zip(reading.lines, reading.transfers, strict=True):
-        yield f"transfers {network.format(amount)} to {payee} for {member}/{item}"
+    if reading.claims:
+        for (member, item), claim in zip(reading.lines, reading.claims, strict=True):
+            yield f"claims child bounty {claim} for {member}/{item}"
+        return
+    children = reading.children or [None] * len(reading.lines)
+    paid = zip(reading.lines, reading.transfers, children, strict=True)
+    for (member, item), (payee, amount), child in paid:
+        if child is None:
+            yield f"transfers {network.format(amount)} to {payee} for {member}/{item}"
+        else:
+            yield (
+                f"{'pays' if child.claimed else 'awards'} {network.format(amount)} to {payee} for "
+                f'{member}/{item} by child bounty {child}, "{printable(child.description)}", '
+                f"fee {network.format(child.fee)} to its curator {child.curator}"
+            )
 
 
 def read_payout(codec: PeerCodec, call: bytes, network: Network) -> Reading:
@@ -71,14 +104,21 @@ def read_payout(codec: PeerCodec, call: bytes, network: Network) -> Reading:
         }:
             remark = _remark(first)
             period, statement, lines = _payout(remark)
-            transfers = tuple(_transfer(each, network) for each in rest)
+            children, claims = read_runs(rest, network), read_claims(rest)
+            transfers = (
+                tuple((child.payee, child.amount) for child in children)
+                if children or claims
+                else tuple(_transfer(each, network) for each in rest)
+            )
         case {"call_module": module, "call_function": function}:
             raise CallRefused(f"{module}.{function} is no payout batch")
         case _:
             raise CallRefused("the call is no payout batch")
-    if len(lines) != len(transfers):
-        raise CallRefused(f"the remark lists {len(lines)} lines, {len(transfers)} calls follow it")
-    return Reading(remark, period, statement, lines, transfers)
+    paid = len(claims) or len(transfers)
+    if len(lines) != paid:
+        follow = "claims" if claims else "child bounties" if children else "calls"
+        raise CallRefused(f"the remark lists {len(lines)} lines, {paid} {follow} follow it")
+    return Reading(remark, period, statement, lines, transfers, children, claims)
 
 
 # --- Scalecodec's reading -----------------------------------------------------------
@@ -150,15 +190,38 @@ def _read_own(runtime: Runtime, call: bytes, network: Network) -> Reading:
     raw = remark_of(calls[0]) if calls else None
     if body is None or calls is None or raw is None:
         raise CallRefused("our decoder reads no payout batch")
+    prefix, rest = network.ss58_prefix, calls[1:]
+    claims = [claim_of(each) for each in rest]
+    if rest and all(claims):
+        found = tuple(ClaimReading(*key) for key in claims if key is not None)
+        return Reading(raw.decode(), body.period, body.statement, body.lines, (), (), found)
+    if rest and rest[0].pallet == CHILD_BOUNTIES:
+        runs = [run_of(each) for _, each in groups(rest)]
+        children = tuple(_own_child(run, prefix) for run in runs if run is not None)
+        if len(children) != len(runs):
+            raise CallRefused("our decoder reads something else than whole child bounties")
+        paid = tuple((child.payee, child.amount) for child in children)
+        return Reading(raw.decode(), body.period, body.statement, body.lines, paid, children)
     # `transfer_of` also knows `transfer_allow_death`, which the ledger must, and no batch may hold
-    transfers = [
-        transfer_of(each) if each.name == "transfer_keep_alive" else None for each in calls[1:]
-    ]
+    transfers = [transfer_of(each) if each.name == "transfer_keep_alive" else None for each in rest]
     paid = tuple(
-        (ss58_encode(transfer.payee, network.ss58_prefix), transfer.amount)
+        (ss58_encode(transfer.payee, prefix), transfer.amount)
         for transfer in transfers
         if transfer is not None
     )
     if len(paid) != len(transfers):
         raise CallRefused("our decoder reads something else than transfers")
     return Reading(raw.decode(), body.period, body.statement, body.lines, paid)
+
+
+def _own_child(run: ChildRun, prefix: int) -> ChildReading:
+    return ChildReading(
+        parent=run.key[0],
+        child=run.key[1],
+        value=run.value,
+        fee=run.fee,
+        curator=ss58_encode(run.curator, prefix),
+        description=text_of(run.description),
+        payee=ss58_encode(run.payee, prefix),
+        claimed=run.claimed,
+    )

@@ -1,6 +1,5 @@
 """Statements and bundles as files: one canonical JSON form each, written whole, read strictly."""
 
-import json
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -8,9 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     ValidationError,
@@ -18,11 +15,13 @@ from pydantic import (
 
 from ibp_chain.errors import ConfigError, RemarkError
 from ibp_chain.files import write_whole
-from ibp_chain.remarks import canonical_json
+from ibp_chain.remarks import canonical_json, read_canonical
 from ibp_chain.types import Planck
-from ibp_chain.validation import first_problem
+from ibp_chain.validation import Strict, first_problem
 from multisig.errors import DocumentError
 
+FROM_FILE = "from a file"
+"""Context of a validation of what was read, and not of what was made here."""
 MAX_BYTES = 4 * 2**20
 MAX_PLANCK = 2**128 - 1
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,27})(?:\.[0-9]{1,18})?")
@@ -34,10 +33,8 @@ _UNPRINTABLE = re.compile(
 )
 
 
-class Part(BaseModel):
+class Part(Strict):
     """What every part of a document shares: no unknown field, no conversion, no change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Document(Part):
@@ -134,14 +131,10 @@ def parse(data: bytes, form: type[D]) -> D:
     """The document that `data` is. Raises `DocumentError`."""
     name = form.__name__.lower()
     try:
-        value = json.loads(data)
-        canonical = canonical_json(value)
-    except (ValueError, RecursionError, RemarkError) as error:
-        raise DocumentError(f"no {name}: {error}") from error
-    if canonical != data:
-        raise DocumentError("not in canonical form (RFC 8785): was it edited?")
-    try:
-        document = form.model_validate(value)
+        value = read_canonical(data, name)
+        document = form.model_validate(value, context=FROM_FILE)
+    except RemarkError as error:
+        raise DocumentError(str(error)) from error
     except ValidationError as error:
         raise DocumentError(f"no {name}: {first_problem(error)}") from error
     if document.encoded != data:

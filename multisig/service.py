@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from ibp_chain.types import Ppm
+from ledger.program.polls import uptime_of
 from multisig.errors import StatementError
-
-_MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +32,16 @@ def served_days(records: Iterable[ServiceRecord], threshold: Ppm) -> dict[str, t
     for two records about the same (day, member, service).
     """
     seen: set[tuple[date, str, str]] = set()
-    polls: dict[tuple[str, date], tuple[int, int]] = {}
+    polls: dict[tuple[str, date], list[tuple[int, int]]] = {}
     for record in records:
         about = record.day, record.member, record.service
         if about in seen:
             raise StatementError(f"two records about {' '.join(map(str, about))}")
         seen.add(about)
-        known, failed = polls.get((record.member, record.day), (0, 0))
-        polls[record.member, record.day] = known + record.known, failed + record.failed
+        polls.setdefault((record.member, record.day), []).append((record.known, record.failed))
     served: dict[str, list[date]] = {}
-    for (member, day), (known, failed) in sorted(polls.items()):
-        # compared as products: a quotient would have to be rounded
-        if known and (known - failed) * _MILLION >= threshold * known:
+    for (member, day), parts in sorted(polls.items()):
+        share = uptime_of(parts)
+        if share is not None and share >= threshold:
             served.setdefault(member, []).append(day)
     return {member: tuple(days) for member, days in served.items()}

@@ -16,8 +16,9 @@ from ledger.pallets.membership import MemberStatus
 from ledger.pallets.multisig.types import Operation, Status
 from ledger.pallets.programme import curators_account
 from ledger.state import State
-from multisig.batch import Batch, build_batches, encode_batch, moved_by, pending_lines
+from multisig.batch import Batch, build_batches, encode_batch, moved_by
 from multisig.errors import BatchRefused
+from multisig.pending import pending_lines
 from multisig.statement import Statement
 from tests.support import payouts, recording
 from tests.support.payouts import FAILED, HALF_SIGNED, OPEN_AGAIN, PAID, PASEO, PERIOD, STATED

@@ -18,6 +18,7 @@ from ledger.state import State
 from multisig.batch import build_batches, encode_batch
 from multisig.bundle import (
     Bundle,
+    Latest,
     TimepointPart,
     check_bundle,
     compare_statements,
@@ -154,7 +155,7 @@ NAMED: dict[payouts.Path, str] = {
     ("part",): "it says to be part 2 of 1, there are 1",
     ("parts",): "it says to be part 1 of 2, there are 1",
     ("statement", "period"): "the price is of 2026-02-01T00:00:00Z, when 2026-02 was not over",
-    ("statement", "ledger", "block"): "the bundle's statement is of block 58901, the ledger is at",
+    ("statement", "ledger", "block"): "the bundle's statement is of block 60101, the ledger is at",
     ("statement", "price", "usd"): "statement.lines.amforc/services.planck is '1500372093023'",
     ("statement", "price", "source"): "its statement hashes to 0x",
     ("statement", "price", "at"): "no bundle: statement.price.at: ",
@@ -219,14 +220,51 @@ def test_another_network_is_refused() -> None:
 
 
 def test_another_runtime_is_refused() -> None:
-    raw = recording.source().metadata(recording.SPEC_VERSION)
-    newer = raw.replace((1_001_002).to_bytes(4, "little"), (1_002_000).to_bytes(4, "little"))
-    runtime = Runtime.from_metadata(newer)
+    runtime = upgraded()
     assert runtime.spec_version == 1_002_000
     with pytest.raises(BundleRefused, match="the runtime is 1002000: build it again"):
         check_bundle(
             BUNDLE, payouts.state(STATED), payouts.genesis_hash(), runtime, recording.peer()
         )
+
+
+def upgraded() -> Runtime:
+    raw = recording.source().metadata(recording.SPEC_VERSION)
+    return Runtime.from_metadata(
+        raw.replace((1_001_002).to_bytes(4, "little"), (1_002_000).to_bytes(4, "little"))
+    )
+
+
+def verify_after_upgrade(bundle: Bundle, state: State) -> tuple[Line, ...]:
+    return verify_bundle(
+        bundle,
+        payouts.ledger(STATED),
+        load_rules(),
+        payouts.service(),
+        payouts.genesis_hash(),
+        recording.runtime(),
+        recording.peer(),
+        now=Latest(state, upgraded(), recording.peer()),
+    )
+
+
+def test_a_bundle_that_was_built_again_after_an_upgrade_is_verified_by_the_latest_ledger() -> None:
+    state, runtime = payouts.state(STATED), upgraded()
+    batches = build_batches(BUNDLE.statement, state, runtime)
+    (again,) = make_bundles(BUNDLE.statement, batches, state, payouts.genesis_hash(), runtime)
+    assert again.chain.spec_version == 1_002_000
+    with pytest.raises(BundleRefused, match="the runtime is 1001002: build it again"):
+        verify(again)
+    assert verify_after_upgrade(again, state) == LINES
+    with pytest.raises(BundleRefused, match="2026-01 was paid before"):
+        verify_after_upgrade(again, payouts.state(PAID))
+    forged = payouts.resealed(again, payouts.batch_all(REMARK, *TRANSFERS, TRANSFERS[0]))
+    with pytest.raises(BundleRefused, match="its statement makes another call"):
+        verify_after_upgrade(forged, state)
+    other = again.statement.model_copy(update={"lines": again.statement.lines[1:]})
+    with pytest.raises(BundleRefused, match=r"statement.lines.amforc/services is missing"):
+        verify_after_upgrade(again.model_copy(update={"statement": other}), state)
+    assert verify_after_upgrade(BUNDLE, payouts.state(PAID)) == LINES  # of its own block's runtime
 
 
 @pytest.mark.parametrize(("threshold", "curators"), [(4, 5), (2, 5), (3, 4)])
@@ -377,7 +415,7 @@ def test_the_price_is_the_bundles_word() -> None:
 
 
 def test_a_bundle_is_verified_at_the_block_of_its_statement() -> None:
-    with pytest.raises(StatementError, match="block 58900, the ledger is at 58907: replay it"):
+    with pytest.raises(StatementError, match="block 60100, the ledger is at 60107: replay it"):
         verify(BUNDLE, PAID)
 
 

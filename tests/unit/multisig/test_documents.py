@@ -16,7 +16,7 @@ from multisig.errors import DocumentError
 from multisig.statement import Price, Statement
 from tests.support import payouts
 from tests.support.command_line import DEMO
-from tests.support.payouts import as_json, bundle, with_value
+from tests.support.payouts import as_json, bundle, sealed, with_value
 
 USD = ("statement", "price", "usd")
 PLANCK = ("statement", "lines", 0, "planck")
@@ -24,7 +24,7 @@ TIME = "2026-02-01T00:00:00Z"
 
 
 def changed(path: payouts.Path, value: Any) -> bytes:
-    return canonical_json(with_value(as_json(bundle()), path, value))
+    return sealed(with_value(as_json(bundle()), path, value))
 
 
 def price(usd: Any, source: str = "by hand", at: str = TIME) -> Price:
@@ -95,8 +95,8 @@ _ENCODED = bundle().encoded
     [
         b" " + _ENCODED,
         _ENCODED + b"\n",
-        json.dumps(as_json(bundle()), indent=1, sort_keys=True).encode(),
-        json.dumps(as_json(bundle()), separators=(",", ":")).encode(),
+        json.dumps(json.loads(_ENCODED), indent=1, sort_keys=True).encode(),
+        json.dumps(dict([*json.loads(_ENCODED).items()][::-1]), separators=(",", ":")).encode(),
         _ENCODED.decode().encode("utf-16"),
         _ENCODED.replace(b'"part":1,', b'"part":1,"part":1,'),
         _ENCODED.replace(b"scenario", b"\\u0073cenario"),
@@ -104,7 +104,7 @@ _ENCODED = bundle().encoded
     ids=["space before", "newline", "indented", "unsorted", "utf-16", "key twice", "escape"],
 )
 def test_another_spelling_of_the_same_is_refused(data: bytes) -> None:
-    assert json.loads(data) == as_json(bundle())
+    assert json.loads(data) == json.loads(_ENCODED)
     with pytest.raises(DocumentError, match=r"not in canonical form"):
         parse(data, Bundle)
 
@@ -200,6 +200,15 @@ def test_a_wrong_value_is_refused_by_its_field(path: payouts.Path, value: Any, f
     assert str(refused.value).startswith(f"no bundle: {field}: ")
 
 
+def test_a_bundle_without_a_checksum_or_with_another_is_refused() -> None:
+    with pytest.raises(DocumentError, match="it has no checksum: build it again"):
+        parse(canonical_json(as_json(bundle())), Bundle)
+    hinted = as_json(bundle()) | {"weight": {"ref_time": 1_000, "proof_size": 5}}
+    assert parse(sealed(hinted), Bundle).weight is not None
+    with pytest.raises(DocumentError, match=r"its checksum is 0x.*, its content has 0x"):
+        parse(sealed(hinted).replace(b'"ref_time":1000', b'"ref_time":2000'), Bundle)
+
+
 def test_an_amount_is_no_number() -> None:
     """Readers that know doubles only would read another one behind 2**53."""
     with pytest.raises(DocumentError, match="a value is not in its one form"):
@@ -220,7 +229,7 @@ def test_a_missing_field_is_refused_by_name(path: tuple[str, ...]) -> None:
         inner = inner[step]
     del inner[path[-1]]
     with pytest.raises(DocumentError) as refused:
-        parse(canonical_json(value), Bundle)
+        parse(sealed(value), Bundle)
     assert str(refused.value) == f"no bundle: {'.'.join(path)}: Field required"
 
 

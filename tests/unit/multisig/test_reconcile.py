@@ -1,11 +1,16 @@
 """What became of a bundle, read from the ledger of the recording at every stage."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ibp_chain.types import AccountId, Hash, Planck
+from ibp_chain.cli.reconcile import ensure_settled
+from ibp_chain.errors import CheckFailed
+from ibp_chain.remark_bodies import Payout
+from ibp_chain.remarks import encode
+from ibp_chain.types import AccountId, BlockNumber, Hash, Planck
 from ledger.pallets.multisig.types import Operation, OperationKey, Status
 from ledger.pallets.payouts import BatchStatus, Violation, ViolationCode
 from ledger.state import State
@@ -216,6 +221,69 @@ def test_operations_of_other_multisigs_and_calls_are_not_this_bundles() -> None:
     state.mirrors.multisig.operations.insert((AccountId(bytes(32)), *key[1:]), operation)
     state.mirrors.multisig.operations.insert((key[0], Hash(bytes(32)), *key[2:]), operation)
     assert len(of(state).attempts) == 1
+
+
+# --- Once, and only once ------------------------------------------------------------------
+
+
+def test_a_paid_call_that_is_open_again_is_not_settled() -> None:
+    state = payouts.state(PAID)
+    *_, (key, operation) = operations_of(state)
+    again = (key[0], key[1], BlockNumber(key[2] + 50), 2, 0)
+    opened = operation._replace(status=Status.OPEN, closing=None, call=None)
+    state.mirrors.multisig.operations.insert(again, opened)
+    result = of(state)
+    assert all(line.as_stated for line in result.lines)
+    assert result.open_again is not None
+    assert result.open_again.opened == again[2:4]
+    assert not result.settled
+    with pytest.raises(CheckFailed, match=r"open again since .* ibp multisig cancel x\.json"):
+        ensure_settled(result, Path("x.json"))
+    assert after(OPEN_AGAIN).open_again is None  # the first attempt has paid nothing
+
+
+def paid_by_another(state: State, line: int, *, call: bytes | None) -> None:
+    """`state` after another call has paid the second line of the month again, as its `line`."""
+    key, other = (BlockNumber(60_200), 0), Hash(b"\7" * 32)
+    batch = payouts.the_batch(state)._replace(status=BatchStatus.IRREGULAR, call_hash=other)
+    paid = state.payouts.paid.get((PERIOD, "gatotech", "services"))
+    state.payouts.batches.insert(key, batch)
+    wrong = Violation(ViolationCode.PAID_BEFORE, paid.payee, paid.amount)
+    state.payouts.violations.insert((*key, line), wrong)
+    *_, (about, operation) = operations_of(state)
+    state.mirrors.multisig.operations.insert(
+        (about[0], other, about[2], about[3], 0), operation._replace(call=call)
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "what"), [(BUNDLE.call, "gatotech/services"), (None, "a payee of its lines")]
+)
+def test_a_line_that_another_call_paid_again_unsettles_it(call: bytes | None, what: str) -> None:
+    state = payouts.state(PAID)
+    paid_by_another(state, 1, call=call)
+    result = of(state)
+    assert all(line.as_stated for line in result.lines)
+    assert [str(each) for each in result.paid_again] == [
+        f"block 60200 paid {what} again, by call 0x{'07' * 32}"
+    ]
+    assert not result.settled
+    with pytest.raises(CheckFailed, match=f"block 60200 paid {what} again"):
+        ensure_settled(result, Path("x.json"))
+
+
+def test_a_second_payment_of_another_line_or_period_is_none_of_this_bundles() -> None:
+    other = payouts.remark(
+        encode(Payout(period=PERIOD, statement=Hash(bytes(32)), lines=(("gatotech", "iaas"),)), 0)
+    )
+    state = payouts.state(PAID)
+    paid_by_another(state, 0, call=payouts.batch_all(other))
+    assert of(state).settled
+    state = payouts.state(PAID)
+    paid_by_another(state, 1, call=None)
+    ((key, batch),) = [each for each in state.payouts.batches.items() if each[0][0] == 60_200]
+    state.payouts.batches.insert(key, batch._replace(period="2026-02"))
+    assert of(state).settled
 
 
 # --- Bundles that do not fit themselves ---------------------------------------------------

@@ -10,13 +10,15 @@ import pytest
 
 from ibp_chain.blocks import blake2_256
 from ibp_chain.networks import network
-from ibp_chain.types import Hash, Ppm
+from ibp_chain.remark_bodies import Decision, DecisionOutcome
+from ibp_chain.types import BlockNumber, Hash, Ppm
 from ledger.pallets.membership import MemberStatus
 from ledger.pallets.payouts import PaidKey
+from ledger.pallets.scores import day_date
 from ledger.program.rules import Rules, load_rules
 from ledger.state import State
-from multisig.batch import pending_lines
 from multisig.errors import StatementError
+from multisig.pending import pending_lines
 from multisig.service import ServiceRecord
 from multisig.statement import (
     Ledger,
@@ -211,6 +213,30 @@ def test_the_recorded_reasons() -> None:
     }
 
 
+def test_good_intentions_on_record_cap_what_must_be_locked() -> None:
+    ledger = payouts.ledger()
+    said = Decision(
+        member="dwellir",
+        outcome=DecisionOutcome.OVERRIDE,
+        subject="lock paseo 1200",
+        reason="all that it had when it was accepted",
+    )
+    ledger.state.programme.decisions.insert((BlockNumber(1), 0), said)
+    assert "dwellir" in [line.member for line in built(ledger).lines]
+
+
+def test_a_member_is_not_paid_for_a_day_that_closed_without_it() -> None:
+    """Suspended then and reinstated since; that oracles reported on it all the same is no title."""
+    ledger = payouts.ledger()
+    closings = ledger.state.scores.closings
+    (day, closing), *_ = sorted(closings.items())
+    without = tuple(member for member in closing.members if member != "amforc")
+    closings.insert(day, closing._replace(members=without))
+    lines = {line.member: line for line in built(ledger).lines}
+    assert len(lines["amforc"].days) == len(lines["stake-plus"].days) - 1
+    assert day_date(day).isoformat() not in lines["amforc"].days
+
+
 def test_everybody_is_in_a_statement_once() -> None:
     ledger = payouts.ledger()
     statement = built(ledger)
@@ -253,7 +279,7 @@ def test_what_was_paid_is_not_owed_again() -> None:
     statement = built(payouts.ledger(PAID))
     assert statement.lines == ()
     withheld = held(statement, "amforc")
-    assert (withheld.reason, withheld.detail) == (Reason.PAID, "in block 58907")
+    assert (withheld.reason, withheld.detail) == (Reason.PAID, "in block 60107")
     assert [each.reason for each in statement.withheld].count(Reason.PAID) == 4
 
 
