@@ -7,9 +7,47 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from ibp_chain.cli import archive, demo, devnet, ledger, multisig, oracle, payout, probe
+from ibp_chain.cli.deferred import Deferred, add_deferred
+from ibp_chain.cli.output import printable
 from ibp_chain.errors import IbpError
+
+COMMANDS = {
+    "archive": Deferred(
+        "ibp_chain.cli.archive", "Blocks in files: portable, verifiable, readable by common tools."
+    ),
+    "ledger": Deferred(
+        "ibp_chain.cli.ledger", "What the chain means: members, locks, scores, payouts."
+    ),
+    "oracle": Deferred(
+        "ibp_chain.cli.oracle", "Scores: computed from the oracles' rows, proven, checked."
+    ),
+    "payout": Deferred("ibp_chain.cli.payout", "What each member is owed, and why."),
+    "multisig": Deferred(
+        "ibp_chain.cli.multisig",
+        "Build, check, sign and reconcile what the curators' multisig pays.",
+    ),
+    "program": Deferred(
+        "ibp_chain.cli.program",
+        "The dTelecom operator programme: its law, and what a month earns.",
+    ),
+    "demo": Deferred(
+        "ibp_chain.cli.demo",
+        "Verify and replay the bundled recording of the programme, and show what it comes to.",
+        "demo",
+    ),
+    "devnet": Deferred(
+        "ibp_chain.cli.devnet",
+        "Run a test chain with a real runtime on loopback, until Ctrl-C.",
+        "devnet",
+    ),
+    "serve": Deferred(
+        "ibp_chain.cli.serve",
+        "Show the ledger to people: pages and a JSON API, read only, until Ctrl-C.",
+        "serve",
+    ),
+}
 
 app = typer.Typer(
     name="ibp",
@@ -18,15 +56,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.add_typer(archive.app, name="archive")
-app.add_typer(ledger.app, name="ledger")
-oracle.app.command()(probe.probe)
-app.add_typer(oracle.app, name="oracle")
-app.add_typer(payout.app, name="payout")
-app.add_typer(multisig.app, name="multisig")
-
-app.command()(demo.demo)
-app.command()(devnet.devnet)
+add_deferred(app, COMMANDS)
 
 
 def main() -> None:
@@ -34,8 +64,11 @@ def main() -> None:
     try:
         app()
     except IbpError as error:
+        # loads the logs' machinery, which only an error needs
+        from ibp_chain.cli.logs import without_secrets  # noqa: PLC0415
+
         Console(stderr=True, soft_wrap=True, highlight=False).print(
-            f"[bold red]ibp:[/] {_plain(str(error))}"
+            f"[bold red]ibp:[/] {_plain(without_secrets(str(error)))}"
         )
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
@@ -43,8 +76,8 @@ def main() -> None:
 
 
 def _plain(text: str) -> str:
-    """`text` without anything that rich would take for markup, on one line."""
-    return " ".join(text.split()).replace("[", r"\[")
+    """`text` on one line, without anything that rich or a terminal would obey."""
+    return escape(printable(" ".join(text.split())))
 
 
 if __name__ == "__main__":

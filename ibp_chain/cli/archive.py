@@ -7,6 +7,9 @@ import typer
 
 from ibp_chain.accounts import ss58_encode
 from ibp_chain.archive import ArchiveSource, verify
+from ibp_chain.archive_copy import copy
+from ibp_chain.archive_folder import folder_at
+from ibp_chain.archive_follow import FollowedArchive
 from ibp_chain.archive_format import START
 from ibp_chain.archive_record import record
 from ibp_chain.blocks import Block
@@ -21,9 +24,15 @@ from ibp_chain.state_excerpt import Excerpt, fetch_excerpt
 from ibp_chain.types import AccountId, BlockNumber
 from ledger.start import executed_by, prefixes
 
-app = typer.Typer(help="Blocks in files: portable, verifiable, readable by common tools.")
+app = typer.Typer(
+    add_completion=False, help="Blocks in files: portable, verifiable, readable by common tools."
+)
 
 Folder = Annotated[Path, typer.Argument(help="The archive's directory.", show_default=False)]
+
+Place = Annotated[
+    str, typer.Argument(help="The archive: a directory or a URL.", show_default=False)
+]
 
 
 @app.command("record")
@@ -74,13 +83,25 @@ def start(folder: Folder, node: NodeUrl) -> None:
     )
 
 
+@app.command()
+def seal(folder: Folder) -> None:
+    """Put what a follower that was killed left in its journal into a block file, for any reader."""
+    source = ArchiveSource(folder)
+    with FollowedArchive(
+        folder, source.chain(), source.genesis_hash, lambda version: [source.metadata(version)]
+    ) as archive:
+        head = archive.head
+    assert head is not None, "an archive has a block"
+    say(f"{folder}: blocks up to {head.number}")
+
+
 @app.command("verify")
-def verify_(folder: Folder, *, as_json: JsonOption = False) -> None:
+def verify_(archive: Place, *, as_json: JsonOption = False) -> None:
     """Check every byte; exit 1 and name block and field where one does not hold."""
-    total = ArchiveSource(folder).manifest.blocks
-    with progress("verifying", total) as tick:
-        result = verify(folder, tick)
-    manifest, start_ = result.manifest, ArchiveSource(folder).start()
+    source = ArchiveSource(archive)
+    with progress("verifying", source.manifest.blocks) as tick:
+        result = verify(archive, tick)
+    manifest, start_ = result.manifest, source.start()
     entries = None if start_ is None else _entries(start_)
     if as_json:
         print_json(
@@ -107,14 +128,44 @@ def verify_(folder: Folder, *, as_json: JsonOption = False) -> None:
         say(f"{entries:,} entries of storage before them are proven, and none is missing.")
 
 
+@app.command("copy")
+def copy_(
+    source: Place,
+    target: Annotated[
+        str, typer.Argument(help="A directory or a URL, empty or begun.", show_default=False)
+    ],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy an archive, reading every file back; run it again to go on where it stopped."""
+    total = ArchiveSource(source).manifest
+    with progress("copying", len(total.files) + len(total.metadata)) as tick:
+        copied = copy(source, target, tick)
+    if as_json:
+        print_json(
+            {
+                "first": copied.manifest.first,
+                "last": copied.manifest.last,
+                "files_written": copied.files,
+                "bytes_written": copied.size,
+            }
+        )
+        return
+    say(
+        f"{folder_at(target)}: blocks {copied.manifest.first} to {copied.manifest.last}; "
+        f"{copied.files} files, {copied.size:,} bytes written and read back"
+    )
+
+
 @app.command()
-def info(folder: Folder, *, as_json: JsonOption = False) -> None:
+def info(archive: Place, *, as_json: JsonOption = False) -> None:
     """What the manifest says; nothing is verified but the manifest itself."""
-    manifest = ArchiveSource(folder).manifest
+    source = ArchiveSource(archive)
+    manifest = source.manifest
     if as_json:
         print_json(manifest.model_dump(mode="json"))
         return
-    view = table(str(folder), "", "")
+    view = table(str(source.folder), "", "")
     for name, value in (
         ("chain", f"{manifest.chain.name}, genesis {manifest.chain.genesis_hash}"),
         ("blocks", f"{manifest.first} to {manifest.last}, {manifest.blocks} of them"),
@@ -130,17 +181,19 @@ def info(folder: Folder, *, as_json: JsonOption = False) -> None:
 
 @app.command()
 def show(
-    folder: Folder,
+    archive: Place,
     block: Annotated[int, typer.Argument(help="Block number.", min=0)],
     *,
     as_json: JsonOption = False,
 ) -> None:
     """One block, decoded: its header, extrinsics and events."""
-    source = ArchiveSource(folder)
+    source = ArchiveSource(archive)
     number = BlockNumber(block)
     found = next(source.blocks(number, number), None)
     if found is None:
-        raise ArchiveError(f"{folder}: block {block} was skipped: there is none at this height")
+        raise ArchiveError(
+            f"{source.folder}: block {block} was skipped: there is none at this height"
+        )
     runtime = runtimes(source)(found.spec_version)
     content = _content(found, runtime, source.chain().ss58_prefix)
     if as_json:

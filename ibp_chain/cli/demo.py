@@ -27,9 +27,10 @@ from ledger.program.rules import Rules, load_rules
 from ledger.remark_routing import Refused
 from ledger.replay import BlockReport, Runtimes, apply_block
 from ledger.state import State
-from multisig.batch import Batch, build_batches, pending_lines
+from multisig.batch import Batch, build_batches
 from multisig.bundle import Bundle, compare_statements, read_bundle
 from multisig.decode import Reading, decode_payout
+from multisig.pending import pending_lines
 from multisig.reconcile import reconcile
 from multisig.statement import Ledger, Statement, build_statement
 from oracles.proof import (

@@ -1,6 +1,5 @@
 """`ibp devnet`: the real runtime on loopback, from a source checkout."""
 
-import importlib
 import signal
 import tempfile
 import threading
@@ -13,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from ibp_chain.cli.checkout import script
 from ibp_chain.cli.output import console
 from ibp_chain.errors import InputError
 
@@ -68,15 +68,8 @@ def devnet(
 
 
 def _script(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "scripts":
-            raise
-        raise InputError(
-            "the test chain is not part of the installed package: run `ibp devnet` in a source "
-            "checkout of this project"
-        ) from error
+    advice = "run `ibp devnet` in a source checkout of this project"
+    return script(name, "the test chain", advice)
 
 
 @contextmanager

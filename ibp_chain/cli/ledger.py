@@ -1,6 +1,5 @@
 """`ibp ledger`: replay or follow a chain, ask what it means, audit it against a node."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +7,9 @@ import typer
 from ibp_chain.accounts import ss58_encode
 from ibp_chain.archive import ArchiveSource
 from ibp_chain.cli import views
-from ibp_chain.cli.locks import locks, locks_json, member_locks
+from ibp_chain.cli.budget import budget
+from ibp_chain.cli.deferred import Deferred, add_deferred
+from ibp_chain.cli.locks import locks, locks_json
 from ibp_chain.cli.opened import (
     DEFAULT_DB,
     ArchiveOption,
@@ -19,30 +20,86 @@ from ibp_chain.cli.opened import (
     Opened,
     RulesOption,
     curators_account,
-    network_of,
+    locks_and_promise,
     open_ledger,
 )
 from ibp_chain.cli.output import JsonOption, console, hex_, print_json, progress, row, table
+from ibp_chain.cli.progress import show_progress
+from ibp_chain.cli.why import (
+    ActiveSetOption,
+    AlsoOption,
+    EvidenceOption,
+    Sources,
+    WhyOption,
+    WhyRowsOption,
+)
+from ibp_chain.cli.why import why as explain_member
 from ibp_chain.errors import CheckFailed, InputError
-from ibp_chain.runtimes import runtimes
+from ibp_chain.runtimes import network_of, runtimes
 from ibp_chain.source import NodeSource
-from ibp_chain.state_excerpt import Excerpt, fetch_excerpt
 from ibp_chain.types import AccountId, BlockNumber
 from ledger.audit import audit as compare
-from ledger.indexer import follow as follow_node
 from ledger.indexer import replay_into
+from ledger.locks import AccountLocks, Promise
 from ledger.pallets.scores import day_date
-from ledger.program.rules import load_rules
-from ledger.start import prefixes
+from ledger.program.dossier import decisions_about
+from ledger.program.lock_terms import terms
+from ledger.program.rules import LockRules, load_rules
 from ledger.store import Identity, Store
 
-app = typer.Typer(help="What the chain means: members, locks, scores, payouts.")
+COMMANDS = {
+    "follow": Deferred(
+        "ibp_chain.cli.follow",
+        "Replay finalised blocks and go on with each new one, until Ctrl-C.",
+        "follow",
+    ),
+    "follow-all": Deferred(
+        "ibp_chain.cli.follow",
+        "Follow several chains side by side, as CONFIG says, until Ctrl-C or until one cannot go "
+        "on.",
+        "follow_all",
+    ),
+    "backfill": Deferred(
+        "ibp_chain.cli.backfill",
+        "Fold an archive's or a node's blocks into a database, decoded by many processes.",
+        "backfill",
+    ),
+    "backup": Deferred(
+        "ibp_chain.cli.backup",
+        "Write the whole ledger, as of one block, into a file; whoever writes may go on meanwhile.",
+        "backup",
+    ),
+    "restore": Deferred(
+        "ibp_chain.cli.backup",
+        "Write a backup into an empty database, of either kind, and compare its state root.",
+        "restore",
+    ),
+    "check": Deferred(
+        "ibp_chain.cli.backup",
+        "Read everything in a ledger's database once and compare it; exit 1 if anything is wrong.",
+        "check",
+    ),
+    "migrate": Deferred(
+        "ibp_chain.cli.migrate",
+        "Bring a ledger's tables to this program's version; say what that means first.",
+        "migrate",
+    ),
+}
+
+app = typer.Typer(
+    add_completion=False, help="What the chain means: members, locks, scores, payouts."
+)
+add_deferred(app, COMMANDS)
 app.command()(locks)
+app.command()(budget)
+app.command("progress")(show_progress)
 
 
 @app.command()
 def replay(
-    archive: Annotated[Path, typer.Argument(help="A block archive.", show_default=False)],
+    archive: Annotated[
+        str, typer.Argument(help="A block archive: a directory or a URL.", show_default=False)
+    ],
     db: DbOption = DEFAULT_DB,
     curators: CuratorsOption = None,
     last: Annotated[int | None, typer.Option(help="Stop behind this block.", min=1)] = None,
@@ -65,35 +122,8 @@ def replay(
         )
         head = store.head()
     if head is None:
-        raise InputError(f"{archive} has no blocks up to {last}")
+        raise InputError(f"{source.folder} has no blocks up to {last}")
     console.print(f"block {head.number}: state root {hex_(state.root())}")
-
-
-@app.command()
-def follow(
-    node: NodeUrl,
-    db: DbOption = DEFAULT_DB,
-    curators: CuratorsOption = None,
-    first: Annotated[
-        int | None,
-        typer.Option(
-            help="Begin a new ledger with this block, and the storage before it, proven.", min=2
-        ),
-    ] = None,
-) -> None:
-    """Replay a node's finalised blocks and go on with each new one, until Ctrl-C."""
-    with NodeSource(node) as source:
-        runtime_of = runtimes(source)
-        network = network_of(source, runtime_of)
-        identity = Identity(network.name, source.genesis_hash, curators_account(curators, network))
-        with Store(db, identity) as store:
-            follow_node(
-                store,
-                source,
-                runtime_of,
-                heard=lambda report: console.print(f"block {report.ref.number}"),
-                start=_start_before(source, store, first),
-            )
 
 
 @app.command()
@@ -102,14 +132,26 @@ def members(
     archive: ArchiveOption = None,
     at: AtOption = None,
     rules: RulesOption = None,
+    why: WhyOption = None,
+    evidence: EvidenceOption = None,
+    rows: WhyRowsOption = None,
+    also: AlsoOption = None,
+    active_set: ActiveSetOption = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Members, what they hold locked at which conviction, and whether they keep their promise."""
+    sources = Sources(tuple(evidence or ()), rows, tuple(also or ()), active_set)
+    if why is not None:
+        explain_member(
+            why, load_rules(rules), sources, db=db, archive=archive, at=at, as_json=as_json
+        )
+        return
+    sources.ensure_unused()
     opened = open_ledger(db, archive, at)
     records, law = dict(opened.state.membership.members.items()), load_rules(rules).lock
     held = {
-        member: member_locks(opened, record.account(opened.network.name), law)
+        member: _held(opened, law, member, record.account(opened.network.name))
         for member, record in records.items()
     }
     if as_json:
@@ -280,17 +322,15 @@ def audit(node: NodeUrl, db: DbOption = DEFAULT_DB, *, as_json: JsonOption = Fal
 # --- Parts ----------------------------------------------------------------------------
 
 
-def _start_before(node: NodeSource, store: Store, first: int | None) -> Excerpt | None:
-    """The storage before block `first`, for a ledger that has no blocks yet."""
-    if first is None or store.head() is not None:
-        return None
-    (before,) = node.hashes([first - 1])
-    if before is None:
-        raise InputError(f"{node.client.url} has no block {first - 1} to begin with")
-    header = node.header(before)
-    node.version_after(header.parent_hash)  # so that the metadata of who executed it is known
-    with progress("entries", None) as tick:
-        return fetch_excerpt(node, header, prefixes(), tick)
+def _held(
+    opened: Opened, law: LockRules, member: str, account: AccountId | None
+) -> tuple[AccountLocks, Promise]:
+    """What a member has locked, and whether that is what it must; good intentions may cap it."""
+    state, head = opened.state, opened.state.head.value
+    assert head is not None, "an opened ledger has a block"
+    required = terms(law, opened.network, decisions_about(state, member)).required
+    who = account or AccountId(bytes(32))
+    return locks_and_promise(state.mirrors, opened.constants, head, who, required)
 
 
 def _member_json(

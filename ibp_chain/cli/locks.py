@@ -19,13 +19,12 @@ from ibp_chain.cli.opened import (
     Opened,
     RulesOption,
     locks_and_promise,
-    network_of,
     open_ledger,
 )
 from ibp_chain.cli.output import JsonOption, console, print_json, say
 from ibp_chain.errors import AddressError, CheckFailed, InputError
 from ibp_chain.networks import Network, network_of_spec
-from ibp_chain.runtimes import runtimes
+from ibp_chain.runtimes import network_of, runtimes
 from ibp_chain.source import NodeSource
 from ibp_chain.types import AccountId
 from ledger.life import Chapter, Stretch, changed_on_the_way, inherit, life
@@ -193,7 +192,7 @@ def _tell(found: Sequence[_Found], since: datetime | None, *, as_json: bool) -> 
             console.print(views.class_locks_table(each.held, opened.network, opened.timestamp_ms))
             console.print(views.promise_line(each.kept, opened.network))
         if stretches:
-            console.print(views.life_table(stretches, len(found) > 1))
+            console.print(views.life_table(stretches, several=len(found) > 1))
     changed = [f"{a.network.name} to {b.network.name}" for a, b in changed_on_the_way(chapters)]
     if changed:
         raise CheckFailed(f"votes or locks arrived changed from {', '.join(changed)}")

@@ -1,4 +1,4 @@
-"""The ledger that a command reads: from a database, or from an archive as of any block."""
+"""The ledger that a command reads, as of any block: from a database or from an archive."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +11,9 @@ from ibp_chain.accounts import ss58_decode
 from ibp_chain.archive import ArchiveSource
 from ibp_chain.cli.output import progress
 from ibp_chain.errors import ConfigError, InputError
-from ibp_chain.networks import Network, network_of_spec
+from ibp_chain.networks import Network
 from ibp_chain.runtime import Runtime
-from ibp_chain.runtimes import runtimes
-from ibp_chain.source import BlockSource
+from ibp_chain.runtimes import network_of, read_runtime, runtimes
 from ibp_chain.types import AccountId, BlockNumber, Hash, Planck, SpecVersion
 from ledger.locks import AccountLocks, Promise, account_locks, promise
 from ledger.mirrors import Constants, Mirrors
@@ -29,7 +28,7 @@ ArchiveOption = Annotated[
     Path | None, typer.Option("--archive", help="Read an archive instead of the database.")
 ]
 AtOption = Annotated[
-    int | None, typer.Option("--at", min=1, help="As of this block; needs --archive.")
+    int | None, typer.Option("--at", min=1, help="As of this block; default the last one.")
 ]
 NodeUrl = Annotated[str, typer.Option("--node", help="ws:// or http:// URL of a node.")]
 RulesOption = Annotated[
@@ -73,12 +72,10 @@ def open_ledger(
     if archive is not None:
         return _from_archive(archive, at, heard)
     if heard is not None:
-        raise ConfigError("what happened in between needs --archive: a database knows its end only")
-    if at is not None:
-        raise ConfigError("--at needs --archive: a database knows its last block only")
+        raise ConfigError("what happened in between needs --archive: a database knows states only")
     with Store(db) as store:
         # the state first: a follower may be adding blocks, and what is told must be of one
-        state = store.load_state()
+        state = store.load_state(None if at is None else BlockNumber(at))
         head = state.head.value
         if head is None:
             raise ConfigError(f"{store.name} has no blocks yet: replay or follow a chain first")
@@ -86,20 +83,11 @@ def open_ledger(
         spec_version = SpecVersion(block.spec_version)
         return Opened(
             state,
-            Runtime.from_metadata(store.metadata(spec_version)),
+            read_runtime(store.metadata(spec_version)),
             store.metadata_v14(spec_version),
             store.identity.genesis_hash,
             block.timestamp_ms,
         )
-
-
-def network_of(source: BlockSource, runtime_of: Runtimes) -> Network:
-    """The network whose runtime the source's newest blocks have. Raises `ConfigError`."""
-    head = source.head().number
-    last = next(iter(source.blocks(head, head)), None)
-    if last is None:
-        raise InputError("there is no finalised block to read yet: wait for one")
-    return network_of_spec(runtime_of(last.spec_version).spec_name)
 
 
 def locks_and_promise(

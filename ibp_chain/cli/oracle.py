@@ -3,61 +3,53 @@
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ibp_chain.cli.opened import DEFAULT_DB, ArchiveOption, AtOption, DbOption, open_ledger
+from ibp_chain.cli import oracle_proofs
+from ibp_chain.cli.deferred import Deferred, add_deferred
 from ibp_chain.cli.output import JsonOption, console, hex_, print_json, row, table
 from ibp_chain.cli.views import uptime
 from ibp_chain.errors import InputError, RemarkError
 from ibp_chain.files import read_bounded
 from ibp_chain.networks import network
 from ibp_chain.remark_bodies import Observe, Report
-from ibp_chain.remarks import KINDS, MAX_SIZE, Kind, parse
+from ibp_chain.remarks import KINDS, MAX_SIZE, parse
 from ibp_chain.types import Micros
-from ledger.pallets.scores import day_number
 from ledger.program.rules import load_rules
-from ledger.state import State
 from oracles.consensus import Commitment, Observation, admit, consensus
 from oracles.digest import Digest
-from oracles.errors import ProofError, ProofRefused, RowsError
+from oracles.errors import ProofError, RowsError
 from oracles.evidence import read_evidence, write_evidence
-from oracles.proof import (
-    Proof,
-    StandingReport,
-    prove_about,
-    read_proof,
-    verify,
-    verify_against_ledger,
-    write_proof,
-)
 from oracles.report import REPORT, MilestoneDay, ReportRow, ServiceDay
 from oracles.rosters import load_roster
-from oracles.rowfiles import parse_root, read_rows, root_of, write_rows
-from oracles.rows import Row
+from oracles.rowfiles import read_rows, root_of, write_rows
 from oracles.rules import sla_rules
-from oracles.samples import OBSERVATION, ObservationRow
+from oracles.samples import OBSERVATION
 from oracles.scoring import MilestoneKey, Runs, report_rows, runs_after
 
-app = typer.Typer(help="Scores: computed from the oracles' rows, proven, checked.")
+COMMANDS = {
+    "probe": Deferred(
+        "ibp_chain.cli.probe",
+        "Probe every target once, at the member's own address; exit 1 if one failed or is slow.",
+        "probe",
+    ),
+    "run": Deferred(
+        "ibp_chain.cli.oracle_run",
+        "Measure, commit, publish, agree and report, day after day, until SIGTERM or Ctrl-C.",
+        "run",
+    ),
+}
 
-_MAX_PROOF = 1 << 16
-"""Bytes: a row of 288 response times in hex and in digits, and 64 hashes, take a quarter of it."""
+app = typer.Typer(
+    add_completion=False, help="Scores: computed from the oracles' rows, proven, checked."
+)
+add_deferred(app, COMMANDS)
+
 _MAX_EVIDENCE = 1 << 14
 """Bytes: two remarks take a third of it."""
-
-
-class RowsOf(StrEnum):
-    """Whose rows a root is over."""
-
-    OBSERVE = "observe"
-    REPORT = "report"
-
-
-ServiceOption = Annotated[str | None, typer.Option(help="The row of this service.")]
 
 
 @app.command()
@@ -126,83 +118,8 @@ def day(
         console.print(f"Published as {written}", markup=False)
 
 
-@app.command()
-def prove(
-    root: Annotated[str, typer.Argument(help="Root of the rows.", show_default=False)],
-    rows: Annotated[Path, typer.Option(help="Directory with the row files.", show_default=False)],
-    member: Annotated[str, typer.Option(help="Whose row.", show_default=False)],
-    service: ServiceOption = None,
-    milestone: Annotated[
-        int | None, typer.Option(help="The points of this milestone instead of a service's score.")
-    ] = None,
-    kind: Annotated[RowsOf, typer.Option(help="The remark that carries the root.")] = RowsOf.REPORT,
-    *,
-    slots: Annotated[
-        bool, typer.Option("--slots", help="The agreed slots instead of what they come to.")
-    ] = False,
-    _json: JsonOption = False,  # the proof is JSON with and without it
-) -> None:
-    """Print the proof that one row is under ROOT, as JSON that `ibp oracle verify` reads."""
-    wanted = parse_root(root)
-    match kind, service, milestone, slots:
-        case RowsOf.OBSERVE, str(), None, False:
-            observed = read_rows(rows, OBSERVATION, root=wanted)
-            proof = prove_about(OBSERVATION, observed, (member, service))
-        case RowsOf.REPORT, str(), None, _:
-            reported = read_rows(rows, REPORT, root=wanted)
-            proof = prove_about(REPORT, reported, (0 if slots else 1, member, service))
-        case RowsOf.REPORT, None, int(), False:
-            reported = read_rows(rows, REPORT, root=wanted)
-            proof = prove_about(REPORT, reported, (2, member, milestone))
-        case _:
-            raise InputError(
-                "which row? --service S [--slots] or --milestone N of a report, "
-                "--service S of an observation"
-            )
-    sys.stdout.write(write_proof(proof).decode() + "\n")
-
-
-@app.command("verify")
-def verify_(
-    file: Annotated[Path, typer.Argument(help="A proof document.", show_default=False)],
-    root: Annotated[
-        str | None, typer.Option(help="Check against this root, not a ledger.", show_default=False)
-    ] = None,
-    size: Annotated[
-        int | None, typer.Option(help="Row count of --root.", min=0, show_default=False)
-    ] = None,
-    db: DbOption = DEFAULT_DB,
-    archive: ArchiveOption = None,
-    at: AtOption = None,
-    *,
-    as_json: JsonOption = False,
-) -> None:
-    """Check a proof against what a ledger says of its day; exit 1 when it does not hold.
-
-    With --root and --size, against numbers that you have from a ledger yourself.
-    """
-    proof = read_proof(read_bounded(file, _MAX_PROOF, ProofError))
-    if root is not None:
-        if size is None:
-            raise InputError("--root needs --size: the ledger keeps both, a proof is of both")
-        proven = verify(proof, root=parse_root(root), size=size)
-    elif size is not None:
-        raise InputError("--size needs --root")
-    else:
-        proven = _verify_in(open_ledger(db, archive, at).state, proof)
-    if as_json:
-        print_json(
-            {
-                "holds": True,
-                "kind": proof.kind.value,
-                "root": proof.root,
-                "index": proof.index,
-                "size": proof.size,
-                "row": proven.fields(),
-            }
-        )
-        return
-    _show_proven(proof, proven)
+app.command()(oracle_proofs.prove)
+app.command("verify")(oracle_proofs.verify_)
 
 
 @app.command()
@@ -242,27 +159,6 @@ def convict(
     for name, value in facts.items():
         row(view, name, "\n".join(value) if isinstance(value, list) else value)
     console.print(view)
-
-
-def _verify_in(state: State, proof: Proof) -> Row:
-    """The proven row. Raises `ProofRefused` where the ledger holds nothing that it is under."""
-    day = day_number(proof.day)
-    if proof.kind is Kind.OBSERVE:
-        proven = verify(proof, root=proof.root, size=proof.size)
-        assert isinstance(proven, ObservationRow)
-        # asked by oracle: anybody may have copied the root
-        seen = state.scores.observations.find((proven.oracle, day))
-        if seen is None or (seen.root, seen.rows) != (proof.root, proof.size):
-            raise ProofRefused(
-                f"no observation of {proof.day} by {hex_(proven.oracle)} counts with "
-                f"{hex_(proof.root)} over {proof.size} rows"
-            )
-        return proven
-    program, report = state.programme.program.value, state.scores.standing.find(day)
-    if program is None or report is None:
-        raise ProofRefused(f"no report of {proof.day} stands in this ledger")
-    claim = StandingReport(proof.day, report.root, report.rows, program.quorum, report.reporters)
-    return verify_against_ledger(proof, claim)
 
 
 def _statement(file: Path, ss58_prefix: int) -> Digest:
@@ -339,12 +235,4 @@ def _show_scores(rows: Sequence[ReportRow]) -> None:
                 item.failed_run + item.slow_run,
                 "yes" if item.clean else "no",
             )
-    console.print(view)
-
-
-def _show_proven(proof: Proof, proven: Row) -> None:
-    fields: dict[str, Any] = proven.fields()
-    view = table(f"Holds: row {proof.index} of {proof.size} under {hex_(proof.root)}", "", "")
-    for name, value in fields.items():
-        row(view, name, ("no", "yes")[value] if isinstance(value, bool) else value)
     console.print(view)

@@ -37,6 +37,11 @@ def say(text: str) -> None:
     console.print(escape(text))
 
 
+def printable(text: str) -> str:
+    """Nodes and remarks are hostile: no line of its own, nothing that a terminal obeys."""
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
 def print_json(value: Any) -> None:
     """`value` as one JSON document; bytes as 0x hex, planck as decimal strings by the caller."""
     json.dump(value, sys.stdout, indent=2, default=_jsonable, ensure_ascii=False)
@@ -76,7 +81,25 @@ def row(into: Table, *cells: object, style: str | None = None) -> None:
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Tick]:
     """A progress bar on stderr; the tick takes how many steps are done."""
-    bar = Progress(
+    bar = _bar()
+    with bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on stderr that is told what is being done, how much of it is, of how much."""
+    bar = _bar()
+    with bar:
+        task = bar.add_task("", total=None)
+        yield lambda what, done, total: bar.update(
+            task, description=what, completed=done, total=total
+        )
+
+
+def _bar() -> Progress:
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -85,6 +108,3 @@ def progress(what: str, total: int | None) -> Iterator[Tick]:
         console=Console(stderr=True),
         transient=True,
     )
-    with bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from ibp_chain.cli import payout_views
+from ibp_chain.cli import bill as bills
+from ibp_chain.cli import budget, payout_views, prices, receipts
 from ibp_chain.cli.opened import (
     DEFAULT_DB,
     ArchiveOption,
@@ -18,20 +19,20 @@ from ibp_chain.cli.opened import (
     open_ledger,
 )
 from ibp_chain.cli.output import JsonOption, console, hex_, say
-from ibp_chain.cli.served import RowsOption, service_records
+from ibp_chain.cli.served import BillOption, RowsOption, payable, service_records
 from ibp_chain.errors import ConfigError
 from ibp_chain.validation import first_problem
 from ledger.program.rules import load_rules
-from multisig.batch import pending_lines
 from multisig.documents import write_file
+from multisig.pending import obstacles, pending_lines
 from multisig.statement import Ledger, Price, build_statement
 
-app = typer.Typer(help="What each member is owed, and why.")
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `ibp payout` a group while it has one command."""
+app = typer.Typer(add_completion=False, help="What each member is owed, and why.")
+app.command()(bills.bill)
+app.command()(prices.prices)
+app.command()(budget.spent)
+app.command()(receipts.receipts)
+app.add_typer(receipts.receipt, name="receipt")
 
 
 @app.command()
@@ -49,6 +50,7 @@ def statement(
     archive: ArchiveOption = None,
     at: AtOption = None,
     rules: RulesOption = None,
+    bill: BillOption = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,6 +63,7 @@ def statement(
         _price(price, price_source, price_at),
         service_records(opened.state, rows, period),
         pending_lines(opened.state, opened.runtime),
+        payable(bill),
     )
     write_file(out, built.encoded)
     if as_json:
@@ -68,6 +71,9 @@ def statement(
         return
     console.print(payout_views.statement_table(built, opened.network))
     say(payout_views.statement_source(built, opened.network))
+    lines = [(line.member, line.item) for line in built.lines]
+    for finding in obstacles(lines, period, opened.state, opened.runtime):
+        say(f"To be settled before it is paid: {finding.saw}; {finding.do}.")
     say(f"Written to {out}; its hash is {hex_(built.hash)}.")
 
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from ibp_chain.cli.output import JsonOption, console, print_json, progress, row, table
-from ibp_chain.errors import ConfigError
 from ibp_chain.types import Micros
 from ledger.program.rules import load_rules
 from oracles.probes.files import load_targets
@@ -20,7 +19,7 @@ from oracles.probes.pool import Pace, probe_all
 from oracles.probes.slots import Freshness, settle
 from oracles.probes.targets import Target
 from oracles.probes.timing import LoopWatch
-from oracles.probes.wire import Limits, Tools
+from oracles.probes.wire import Limits, Tools, trusting
 from oracles.rules import sla_rules
 
 _DAY = 86_400
@@ -59,7 +58,7 @@ def probe(
         _polled(
             wanted,
             Pace(at_once=at_once, per_host=per_host, deadline_seconds=_longest(wanted, seconds)),
-            tls=_trust(ca),
+            tls=trusting(ca),
             slow_at=slow_at,
             limits=Limits(seconds=seconds),
             now=now,
@@ -93,16 +92,6 @@ async def _polled(
 def _longest(targets: Sequence[Target], seconds: float) -> float:
     """One after the other at worst: whoever asks by hand waits for all."""
     return seconds * (len(targets) + 1)
-
-
-def _trust(ca: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if ca is not None:
-        try:
-            context.load_verify_locations(cafile=ca)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"{ca}: no certificates: {error}") from error
-    return context
 
 
 def _fields(result: Result, now: int) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def promise_line(kept: Promise, network: Network) -> str:
     return f"At Locked6x: {covered} of {required} required: {_kept(kept)}."
 
 
-def life_table(stretches: Sequence[Stretch], several: bool) -> Table:  # noqa: FBT001
+def life_table(stretches: Sequence[Stretch], *, several: bool) -> Table:
     """When an account's promise was kept, by what, and when it was not."""
     view = table(
         "The promise over time",
