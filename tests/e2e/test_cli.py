@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.chain import ScriptedNode, chain
 from tests.support.command_line import DEMO, assert_done, assert_one_clear_line, ibp
+from tests.support.payouts import sealed
 from tests.support.rpc_server import http_node
 
 ARCHIVE = DEMO / "archive"
@@ -160,7 +161,11 @@ def test_a_bundle_with_another_amount_is_refused_and_the_difference_named(tmp_pa
     value = json.loads(BUNDLE.read_text())
     value["statement"]["lines"][0]["planck"] = "1" + value["statement"]["lines"][0]["planck"]
     altered = tmp_path / "bundle.json"
-    altered.write_text(json.dumps(value, separators=(",", ":"), sort_keys=True) + "\n")
+    damaged = json.dumps(value, separators=(",", ":"), sort_keys=True)
+    altered.write_text(damaged + "\n")
+    done = ibp("multisig", "verify", altered, "--rows", DEMO / "rows", "--archive", ARCHIVE)
+    assert_one_clear_line(done, 2, "its checksum is 0x", "was it edited, or damaged?")
+    altered.write_bytes(sealed(value) + b"\n")
     done = ibp("multisig", "verify", altered, "--rows", DEMO / "rows", "--archive", ARCHIVE)
     assert_one_clear_line(done, 1, "statement.lines.amforc/services.planck")
 

@@ -17,6 +17,8 @@ from ibp_chain.archive_format import START
 from ibp_chain.archive_record import record
 from ibp_chain.blocks import BlockRef
 from ibp_chain.errors import CheckFailed
+from ibp_chain.keys import signer_from_uri
+from ibp_chain.peer_codec import peer_codec
 from ibp_chain.runtimes import runtimes
 from ibp_chain.source import NodeSource
 from ibp_chain.state_excerpt import fetch_excerpt
@@ -31,6 +33,7 @@ from ledger.start import prefixes
 from ledger.state import State
 from ledger.store import Identity, Store
 from multisig.bundle import read_bundle
+from multisig.signer_payload import read_payload
 from scripts.devnet_process import Devnet, start_devnet
 from scripts.scenario import payday
 from scripts.scenario.cast import Cast
@@ -42,6 +45,7 @@ from scripts.scenario.play import (
     set_stage,
 )
 from tests.support.command_line import assert_done, assert_one_clear_line, ibp
+from tests.support.peers import octets
 
 pytestmark = pytest.mark.live
 
@@ -83,7 +87,7 @@ class Curators:
         statement = self.folder / "statement.json"
         stating = ("payout", "statement", "2026-01", "--out", statement, *price)
         assert_done(ibp(*stating, *self.archive, *self.rows))
-        building = ("multisig", "build", statement, "--out", self.bundle)
+        building = ("multisig", "build", statement, "--out", self.bundle, "--although-short")
         assert_done(ibp(*building, *self.archive, *self.node))
 
     def say(self, name: str, *arguments: object) -> None:
@@ -94,6 +98,28 @@ class Curators:
         approving = ("multisig", "approve", self.bundle, "--yes", *arguments)
         secret = {"IBP_SECRET_URI": secret_uri}
         self.told[name] = ibp(*approving, *self.node, *self.archive, *self.rows, env=secret)
+
+    def sign_elsewhere(self, place: int) -> None:
+        """Curator number `place`, whose key is in a wallet: asked, signed there, submitted."""
+        signer = signer_from_uri(f"//IBP//Curator//{place}")
+        address = ss58_encode(signer.account, NETWORK.ss58_prefix)
+        path, of = self.folder / "payload.json", f"curator {place}"
+        checking = (*self.node, *self.archive, *self.rows)
+        self.say(f"{of} asked", "payload", self.bundle, "--as", address, "--out", path, *checking)
+        shown = ("qr", self.bundle, "--payload", path, *self.node)
+        self.say(f"{of} on a terminal", *shown, "--frame-bytes", "300")
+        self.say(f"{of} as files", *shown, "--svg", self.folder / "qr", "--png", self.folder / "qr")
+        self.say(f"{of} as a fountain", *shown, "--fountain")
+        peer = peer_codec(octets(self.devnet.rpc("state_getMetadata")))
+        message = read_payload(path).signing_bytes(peer)
+        submitting = ("submit", self.bundle, "--payload", path, "--yes", *checking)
+        stranger = signer_from_uri("//IBP//Curator//1").sign(message)
+        self.say(f"{of} by another", *submitting, "--signature", "0x" + stranger.hex())
+        self.say(f"{of} by nobody", *submitting, "--signature", "0x1234")
+        signed = self.folder / "signed.json"
+        signed.write_text(json.dumps({"id": 1, "signature": "0x01" + signer.sign(message).hex()}))
+        self.say(of, *submitting, "--signed", signed)
+        self.say(f"{of} again", *submitting, "--signed", signed)
 
     def reconcile(self, name: str) -> None:
         self.record()
@@ -131,8 +157,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
         devnet.rpc("dev_setBlockBuildMode", "Manual")
         payday.fund(stage, cast, read_bundle(curators.bundle))
         devnet.rpc("dev_setBlockBuildMode", "Instant")
-        for place in (4, 3, 2):
-            curators.approve(f"curator {place}", f"//IBP//Curator//{place}")
+        curators.approve("curator 4", "//IBP//Curator//4")
+        curators.sign_elsewhere(3)
+        curators.approve("curator 2", "//IBP//Curator//2")
         curators.reconcile("paid")
         curators.approve("too late", "//IBP//Curator//0")  # the blocks that paid are recorded
         yield Played(devnet, cast, curators)
@@ -183,6 +210,39 @@ def test_the_same_bundle_is_paid_by_other_curators_after_funding(played: Played)
     assert paid["settled"]
     assert [len(attempt["signed"]) for attempt in paid["attempts"]] == [3, 3]
     assert all(line["paid"] == line["stated"] for line in paid["lines"])
+
+
+def test_a_curator_whose_key_is_elsewhere_is_told_what_to_compare(played: Played) -> None:
+    told, bundle = played.curators.told, read_bundle(played.curators.bundle)
+    asked = assert_done(told["curator 3 asked"])
+    for said in (bundle.call_hash.hex(), "approves the operation of block", "Valid up to block"):
+        assert said in asked
+    assert "Warning" not in asked  # the longest era is long enough on the relay chain
+    assert "mode 0" in asked
+
+
+def test_a_payload_is_shown_on_terminals_and_in_files_with_the_size_of_each_frame(
+    played: Played,
+) -> None:
+    told = played.curators.told
+    shown = assert_done(told["curator 3 on a terminal"])
+    assert "Frame 1 of 3: 305 bytes, QR version 13, 69 x 69 modules" in shown
+    assert "█" in shown
+    assert "Frame 1 of 1" in assert_done(told["curator 3 as files"])
+    assert {path.name for path in (played.curators.folder / "qr").iterdir()} == {
+        "frame-01.png",
+        "frame-01.svg",
+        "frames.svg",
+    }
+    assert "Frame 1 of 2: 1,080 bytes" in assert_done(told["curator 3 as a fountain"])
+
+
+def test_only_the_signature_that_was_asked_for_is_submitted(played: Played) -> None:
+    told = played.curators.told
+    assert_one_clear_line(told["curator 3 by another"], 1, "another signer")
+    assert_one_clear_line(told["curator 3 by nobody"], 2, "a signature has 64 bytes")
+    assert "more signatures are needed" in assert_done(told["curator 3"])
+    assert_one_clear_line(told["curator 3 again"], 1, "has approved this call already")
 
 
 def test_a_paid_bundle_is_not_signed_again(played: Played) -> None:

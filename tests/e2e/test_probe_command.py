@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ibp_chain.cli import probe
 from ibp_chain.errors import ConfigError
+from oracles.probes.wire import trusting
 from tests.support.boot_node import boot_node
 from tests.support.command_line import assert_done, assert_one_clear_line, ibp
 from tests.support.probed import GENESIS, HOST, Authority, Node, http_node, ws_node
@@ -132,4 +132,4 @@ def test_certificates_that_are_none_are_refused(tmp_path: Path) -> None:
     path.write_text("no certificate")
     for wrong in (path, tmp_path / "missing.pem"):
         with pytest.raises(ConfigError, match="no certificates"):
-            probe._trust(wrong)
+            trusting(wrong)

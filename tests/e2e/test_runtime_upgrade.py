@@ -42,7 +42,7 @@ def test_decoders_switch_at_the_block_that_the_new_runtime_executes(tmp_path: Pa
             return submitter.submit_and_wait(call, cast.whale).block.number
 
         before = remark(b"IBP/1 nonsense by the old runtime")
-        upgraded = _upgrade(submitter, devnet, cast.whale)
+        upgraded = upgrade(submitter, devnet, cast.whale)
         after = remark(b"IBP/1 nonsense by the new runtime")
         record(node, tmp_path / "archive", proofs=True)
         versions = {block.header.number: block.spec_version for block in _blocks(tmp_path)}
@@ -54,7 +54,7 @@ def test_decoders_switch_at_the_block_that_the_new_runtime_executes(tmp_path: Pa
         _replay_and_audit(tmp_path, node)
 
 
-def _upgrade(submitter: Submitter, devnet: Devnet, sudo: Signer) -> BlockNumber:
+def upgrade(submitter: Submitter, devnet: Devnet, sudo: Signer) -> BlockNumber:
     """As governance does it, but by sudo; the last block of the old runtime."""
     runtime = submitter.runtime()
     key = "0x" + runtime.storage_key("Sudo", "Key").hex()

@@ -169,7 +169,7 @@ def assert_not_taken(data: bytes) -> None:
 positions = st.integers(0, len(ENCODED) - 1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(positions, st.sampled_from(range(1, 256)))
 def test_a_bundle_with_one_byte_changed_is_refused(place: int, difference: int) -> None:
     changed = bytearray(ENCODED)
@@ -177,7 +177,7 @@ def test_a_bundle_with_one_byte_changed_is_refused(place: int, difference: int) 
     assert_not_taken(bytes(changed))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(positions, st.sampled_from(b"0123456789abcdef"))
 def test_a_bundle_with_one_digit_changed_is_refused(place: int, digit: int) -> None:
     """What remains well formed more often than not."""

@@ -7,7 +7,7 @@ between; nothing may ever tell the two apart.
 import random
 from collections import Counter
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from hypothesis import settings
@@ -23,14 +23,25 @@ from ibp_chain.remark_bodies import (
     Milestone,
     MilestoneAction,
     Observe,
+    Program,
     Report,
 )
 from ibp_chain.scale.values import Call
 from ibp_chain.types import AccountId, Hash
 from ledger.pallets.membership import MemberStatus
-from ledger.pallets.payouts import Batch, BatchStatus, PaidKey, PaidLine, transfer_of
+from ledger.pallets.payout_lines import transfer_of
+from ledger.pallets.payouts import Batch, BatchStatus, PaidKey, PaidLine
 from ledger.pallets.programme import curators_account
-from ledger.pallets.scores import DigestKind, day_number
+from ledger.pallets.rejections import RejectionCode
+from ledger.pallets.scores import (
+    Closing,
+    Commitment,
+    Day,
+    DigestKind,
+    Standing,
+    closes_at,
+    day_number,
+)
 from ledger.remark_routing import Accepted, Refused
 from ledger.state import State
 from tests.support.programme import (
@@ -53,8 +64,8 @@ from tests.support.programme import (
 
 NAMES = "amforc", "rival", "amforc-2"
 ORACLE_NAMES = "Oracle0", "Oracle1", "Oracle2"
-DAYS = "2026-03-07", "2026-03-08", "2026-03-09", "2026-03-11"
-"""The last one is never over."""
+STEPS = 0, 29, 30, 60, 23 * 60
+"""Minutes between two blocks. The curtain rises half an hour behind a midnight."""
 ITEMS = "services", "bonus"
 ACCOUNTS = [account(name) for name in (*NAMES, "Cold", "Warm")]
 PAYEES = [account(f"{name}-payee") for name in NAMES] + [account("Thief")]
@@ -62,7 +73,8 @@ ORIGINS = [CURATORS[0], account("Stranger"), MULTISIG, *ACCOUNTS, *map(account, 
 
 members = st.sampled_from(NAMES)
 oracles = st.sampled_from(ORACLE_NAMES)
-days = st.sampled_from(DAYS)
+ages = st.sampled_from([1, 1, 1, 2, 2, 3, 0])
+"""How many days ago: yesterday is open for an hour, today is not over."""
 few = st.integers(0, 3)
 elsewhere = st.sampled_from([None] * len(ORIGINS) * 4 + ORIGINS)
 """Who says something instead of the right one; None is the right one."""
@@ -79,7 +91,10 @@ class Programme(RuleBasedStateMachine):
         self.stage, self.twin = Stage(), Stage()
         self.refused = 0
         self.paid: dict[PaidKey, PaidLine] = {}
+        self.standing: dict[int, Standing] = {}
         """Every payment, from when it was first registered."""
+        self.closings: dict[Day, Closing] = {}
+        """Every closing, as it was when it was first seen."""
         self.posted: list[tuple[Body, AccountId]] = []
         """Digests and links that were posted before, to be posted again."""
 
@@ -100,10 +115,14 @@ class Programme(RuleBasedStateMachine):
         self.say(said, other or self.curators)
 
     @property
-    def curators(self) -> AccountId:
+    def program(self) -> Program:
         program = self.stage.state.programme.program.value
         assert program is not None
-        return curators_account(program)
+        return program
+
+    @property
+    def curators(self) -> AccountId:
+        return curators_account(self.program)
 
     @initialize()
     def found(self) -> None:
@@ -163,37 +182,66 @@ class Programme(RuleBasedStateMachine):
         said: Link = link_body(member, linked=linked, origin=origin, signer=signer)
         self.post(said, account(origin))
 
-    @rule(oracle=oracles, day=days, lie=st.booleans(), other=elsewhere)
-    def observe(self, oracle: str, day: str, other: AccountId | None, *, lie: bool) -> None:
+    @rule(oracle=oracles, age=ages, lie=st.booleans(), other=elsewhere)
+    def observe(self, oracle: str, age: int, other: AccountId | None, *, lie: bool) -> None:
         changes: dict[str, Any] = {"root": root("a nicer day")} if lie else {}
-        said: Observe = self.stage.observation(oracle, day, **changes)
+        said: Observe = self.stage.observation(oracle, str(self.ago(age)), **changes)
         self.post(said, other or account(oracle))
 
-    @rule(oracle=oracles, day=days, lie=st.booleans(), other=elsewhere)
-    def report(self, oracle: str, day: str, other: AccountId | None, *, lie: bool) -> None:
+    @rule(oracle=oracles, age=ages, lie=st.booleans(), early=st.booleans(), other=elsewhere)
+    def report(
+        self, oracle: str, age: int, other: AccountId | None, *, lie: bool, early: bool
+    ) -> None:
+        """Over what the day closed with; a hasty one, over what counts as yet."""
+        day = self.ago(age)
+        observes = self.counting(day) if early else self.committed(day)
         changes: dict[str, Any] = {"root": root("a nicer consensus")} if lie else {}
-        said: Report = self.stage.report(oracle, day, observes=self.counting(day), **changes)
+        said: Report = self.stage.report(oracle, str(day), observes=observes, **changes)
         self.post(said, other or account(oracle))
 
-    @rule(day=days)
-    def measure(self, day: str) -> None:
-        """What oracles do on a good day, each as far as its earlier acts allow."""
+    @rule(hasty=oracles, liar=st.none() | oracles, in_time=st.booleans())
+    def measure(self, hasty: str, liar: str | None, *, in_time: bool) -> None:
+        """A day as it should be, but for one who reports too early and one who takes words back."""
+        day = self.ago(0)
+        self.jump_to(datetime(day.year, day.month, day.day, 0, 5, tzinfo=UTC) + timedelta(days=1))
         for oracle in ORACLE_NAMES:
-            self.post(self.stage.observation(oracle, day), account(oracle))
+            said: Body = self.stage.observation(oracle, str(day))
+            assert isinstance(self.post(said, account(oracle)), Accepted)
+        early = self.stage.report(hasty, str(day), observes=self.counting(day))
+        refused = self.post(early, account(hasty))
+        assert isinstance(refused, Refused)
+        assert refused.code is RejectionCode.DAY_OPEN
+        if liar is not None and in_time:
+            self.contradict(liar, day)
+        self.jump_to(datetime.fromtimestamp(closes_at(day_number(day)) / 1_000, tz=UTC))
+        if liar is not None and not in_time:
+            self.contradict(liar, day)
+        committed = self.committed(day)
+        assert len(committed) == (2 if liar is not None and in_time else 3)
         for oracle in ORACLE_NAMES:
-            said: Report = self.stage.report(oracle, day, observes=self.counting(day))
-            self.post(said, account(oracle))
+            said = self.stage.report(oracle, str(day), observes=committed)
+            is_enough = len(committed) >= self.program.quorum
+            assert isinstance(self.post(said, account(oracle)), Accepted) == is_enough
 
-    def counting(self, day: str) -> tuple[Hash, ...]:
-        """The roots of `day` that a report can be computed from; some roots where there is none."""
-        number = day_number(date.fromisoformat(day))
+    def contradict(self, oracle: str, day: date) -> None:
+        said = self.stage.observation(oracle, str(day), root=root("on second thoughts"))
+        assert isinstance(self.post(said, account(oracle)), Accepted)
+
+    def counting(self, day: date) -> tuple[Hash, ...]:
+        """The roots of `day` that are not contradicted; some root where there is none."""
         observations = self.stage.state.scores.observations
-        found = [observations.find((account(name), number)) for name in ORACLE_NAMES]
+        found = [observations.find((account(name), day_number(day))) for name in ORACLE_NAMES]
         return tuple(sorted({seen.root for seen in found if seen})) or (root("nothing"),)
 
-    def post(self, said: Body, origin: AccountId) -> None:
-        self.say(said, origin)
+    def committed(self, day: date) -> tuple[Hash, ...]:
+        """The roots that `day` closed with; some root where it did not."""
+        closing = self.stage.state.scores.closings.find(day_number(day))
+        found = closing.commitments if closing else ()
+        return tuple(sorted({commitment.root for commitment in found})) or (root("nothing"),)
+
+    def post(self, said: Body, origin: AccountId) -> Accepted | Refused | None:
         self.posted.append((said, origin))
+        return self.say(said, origin)
 
     @rule(which=st.integers(0))
     def replay(self, which: int) -> None:
@@ -259,10 +307,20 @@ class Programme(RuleBasedStateMachine):
         assert act(self.twin) == brought
         return brought
 
-    @rule(moment=st.sampled_from(["2026-03-09T12:00", "2026-03-10T00:00", "2026-03-11T23:59"]))
-    def next_block(self, moment: str) -> None:
+    @rule(minutes=st.sampled_from(STEPS))
+    def next_block(self, minutes: int) -> None:
+        self.jump_to(self.now + timedelta(minutes=minutes))
+
+    def jump_to(self, moment: datetime) -> None:
         for stage in (self.stage, self.twin):
-            stage.next_block(moment)
+            stage.next_block(f"{moment:%Y-%m-%dT%H:%M}")
+
+    @property
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.stage.fold.timestamp_ms / 1_000, tz=UTC)
+
+    def ago(self, days: int) -> date:
+        return self.now.date() - timedelta(days=days)
 
     @rule(seed=st.integers(0, 9))
     def put_down_and_take_up(self, seed: int) -> None:
@@ -324,14 +382,37 @@ class Programme(RuleBasedStateMachine):
             assert evidence.first_root != evidence.second_root
 
     @invariant()
+    def a_closing_never_changes(self) -> None:
+        present = dict(self.stage.state.scores.closings.items())
+        assert self.closings.items() <= present.items()
+        self.closings = present
+
+    @invariant()
+    def a_day_is_closed_from_one_oclock_on_with_everything_that_was_committed(self) -> None:
+        scores, now = self.stage.state.scores, self.stage.fold.timestamp_ms
+        assert all(closes_at(day) <= now for day in self.closings)
+        last = scores.last_closed.value
+        assert last is None or closes_at(last) <= now < closes_at(last + 1)
+        for (oracle, day), seen in scores.observations.items():
+            if closes_at(day) <= now:
+                assert Commitment(oracle, seen.root, seen.rows) in self.closings[day].commitments
+
+    @invariant()
+    def a_report_is_of_what_its_day_closed_with(self) -> None:
+        for (_, day), reported in self.stage.state.scores.reports.items():
+            closing = self.closings[day]
+            assert closing.at <= reported.at
+            assert {*reported.observes} <= {found.root for found in closing.commitments}
+
+    @invariant()
     def a_standing_score_has_a_majority_behind_it(self) -> None:
         scores = self.stage.state.scores
         for day, standing in scores.standing.items():
-            behind = [scores.reports.get((oracle, day)) for oracle in standing.reporters]
             assert len({*standing.reporters}) * 2 > len(PROGRAM.oracles)
-            assert {(record.root, record.rows) for record in behind} == {
-                (standing.root, standing.rows)
-            }
+            known = self.standing.setdefault(day, standing)
+            assert standing[:2] == known[:2]
+            assert {*known.reporters} <= {*standing.reporters}
+            self.standing[day] = standing
 
 
 TestProgramme = Programme.TestCase

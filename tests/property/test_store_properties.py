@@ -2,12 +2,9 @@
 
 import math
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import date
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
@@ -47,12 +44,14 @@ from ledger.state import Head, State
 from ledger.storage import StorageMap
 from ledger.store import Identity, Store
 from ledger.store_types import BytesColumn, CountColumn, NameColumn, PlanckColumn
-from tests.unit.store.demo import PASEO, rows, url
+from tests.support.ledgers import Ledgers, Place
+from tests.unit.store.demo import PASEO
 from tests.unit.store.expected import expected_rows
 
 # --- Values of every item that is projected -----------------------------------------------
 
 GENESIS = Hash(b"\1" * 32)
+IDENTITY = Identity(PASEO.name, GENESIS)
 ACCOUNTS = st.sampled_from([AccountId(bytes((fill,)) * 32) for fill in (1, 2, 3)])
 HASHES = st.sampled_from([Hash(bytes((fill,)) * 32) for fill in (4, 5, 0xFF)])
 PLANCK = st.integers(0, 2**128 - 1) | st.sampled_from([0, 2**63 - 1, 2**63, 2**128 - 1])
@@ -208,7 +207,10 @@ ITEMS = (
         lambda s: s.scores.reports,
         st.tuples(ACCOUNTS, DAYS),
         st.builds(
-            ReportRecord, HASHES, ROWS, st.lists(HASHES, max_size=2).map(tuple), HASHES, U32
+            ReportRecord,
+            st.integers(0, 9),
+            HASHES,
+            ROWS, st.lists(HASHES, max_size=2).map(tuple), HASHES, U32
         ),
     ),
     Item(
@@ -246,21 +248,12 @@ STEPS = st.lists(st.sampled_from(["commit", "reopen"]) | BLOCKS, min_size=1, max
 # --- The ledger and what it is compared with ----------------------------------------------
 
 
-@cache
-def empty_ledger() -> bytes:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "ledger.db"
-        Store(url(path), Identity(PASEO.name, GENESIS)).close()
-        return path.read_bytes()
-
-
 class Chain:
     """A ledger under test, and the same facts in a plain list of states."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.identity = path, Identity(PASEO.name, GENESIS)
-        path.write_bytes(empty_ledger())
-        self.store = Store(url(path), self.identity)
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.store = Store(place.url, IDENTITY)
         self.state = self.store.load_state()
         self.facts: dict[tuple[int, Any], Any] = {}
         self.committed: tuple[Head | None, dict[tuple[int, Any], Any]] = None, {}
@@ -290,7 +283,7 @@ class Chain:
     def reopen(self) -> None:
         """As another process after this one died."""
         self.store.close()
-        self.store = Store(url(self.path), self.identity)
+        self.store = Store(self.place.url, IDENTITY)
         self.state = self.store.load_state()
         self.facts = dict(self.committed[1])
         assert self.state.head.value == self.committed[0]
@@ -306,11 +299,31 @@ class Chain:
         return state
 
 
-@settings(max_examples=30, deadline=None)
-@given(STEPS)
-def test_tables_and_root_follow_any_changes_commits_and_restarts(steps: list[Any]) -> None:
-    with TemporaryDirectory() as folder:
-        chain = Chain(Path(folder) / "ledger.db")
+@pytest.fixture(scope="module")
+def empty(ledgers: Ledgers) -> Place:
+    """A ledger without blocks, to copy."""
+    place = ledgers.new()
+    Store(place.url, IDENTITY).close()
+    return place
+
+
+@contextmanager
+def chain_in(ledgers: Ledgers, empty: Place) -> Iterator[Chain]:
+    place = ledgers.copy(empty)
+    chain = Chain(place)
+    try:
+        yield chain
+    finally:
+        chain.store.close()
+        ledgers.drop(place)
+
+
+@settings(max_examples=20, deadline=None)
+@given(steps=STEPS)
+def test_tables_and_root_follow_any_changes_commits_and_restarts(
+    ledgers: Ledgers, empty: Place, steps: list[Any]
+) -> None:
+    with chain_in(ledgers, empty) as chain:
         for step in steps:
             match step:
                 case "commit":
@@ -322,13 +335,32 @@ def test_tables_and_root_follow_any_changes_commits_and_restarts(steps: list[Any
         chain.reopen()
         expected = chain.expected()
         assert chain.state.root() == expected.root()
-        chain.store.close()
-        for table, wanted in expected_rows(expected).items():
-            found = rows(chain.path, table)
+        tables = expected_rows(expected)
+        everything = chain.place.read(tables)
+        for table, wanted in tables.items():
+            found = everything[table]
             if table == "state_entry":
                 found = [row[:2] for row in found]
             assert len(found) == len(wanted), table
             assert set(found) == wanted, table
+
+
+@settings(max_examples=15, deadline=None)
+@given(steps=st.lists(st.just("commit") | BLOCKS, min_size=1, max_size=10))
+def test_the_state_behind_every_block_comes_back(
+    ledgers: Ledgers, empty: Place, steps: list[Any]
+) -> None:
+    with chain_in(ledgers, empty) as chain:
+        roots: list[Hash] = []
+        for step in steps:
+            if step == "commit":
+                chain.commit()
+            else:
+                chain.block(step)
+                roots.append(chain.state.root())
+        chain.commit()
+        for number, root in enumerate(roots, 1):
+            assert chain.store.load_state(BlockNumber(number)).root() == root
 
 
 # --- Column types -------------------------------------------------------------------------

@@ -3,24 +3,26 @@
 The recording is replayed once. A state that is handed out is the caller's own to change.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
+from ibp_chain.accounts import multisig_account, ss58_encode
 from ibp_chain.blocks import blake2_256
 from ibp_chain.cli.served import service_records
 from ibp_chain.networks import network
 from ibp_chain.remarks import canonical_json
+from ibp_chain.runtime import Runtime
 from ibp_chain.scale.values import Call
-from ibp_chain.types import Hash
+from ibp_chain.types import AccountId, Hash
 from ledger.mirrors import Constants
 from ledger.pallets.multisig.types import Status
 from ledger.pallets.payouts import Batch as PaidBatch
 from ledger.replay import apply_block
 from ledger.state import State
 from multisig.batch import encode_batch
-from multisig.bundle import Bundle, read_bundle
+from multisig.bundle import Bundle, ChainPart, MultisigPart, read_bundle
 from multisig.documents import parse
 from multisig.service import ServiceRecord
 from multisig.statement import Ledger, Statement
@@ -99,8 +101,18 @@ def with_value(document: Mapping[str, Any], path: Path, value: Any) -> dict[str,
 
 
 def bundle_of(value: Mapping[str, Any]) -> Bundle:
-    """What a reader makes of a file that says `value`. Raises `DocumentError`."""
-    return parse(canonical_json(value), Bundle)
+    """What a reader makes of a file that says `value`, its checksum made to fit.
+
+    Raises `DocumentError`.
+    """
+    return parse(sealed(value), Bundle)
+
+
+def sealed(value: Mapping[str, Any]) -> bytes:
+    """The file of a bundle that says `value`: with a checksum that fits."""
+    content = {name: each for name, each in value.items() if name != "checksum"}
+    checksum = "0x" + blake2_256(canonical_json(content)).hex()
+    return canonical_json(content | {"checksum": checksum})
 
 
 def forged(change: Callable[[dict[str, Any]], object]) -> Bundle:
@@ -110,6 +122,30 @@ def forged(change: Callable[[dict[str, Any]], object]) -> Bundle:
     statement = parse(canonical_json(value["statement"]), Statement)
     batch = encode_batch(statement, statement.lines, recording.runtime())
     return resealed(bundle().model_copy(update={"statement": statement}), batch.call)
+
+
+def on_chain(
+    statement: Statement, runtime: Runtime, genesis_hash: Hash, curators: Iterable[AccountId]
+) -> Bundle:
+    """`statement` whole as the payout of a test chain, by three of its `curators`."""
+    prefix, accounts = PASEO.ss58_prefix, sorted(curators)
+    batch = encode_batch(statement, statement.lines, runtime)
+    return Bundle(
+        chain=ChainPart(
+            network=PASEO.name, genesis_hash=genesis_hash, spec_version=runtime.spec_version
+        ),
+        multisig=MultisigPart(
+            account=ss58_encode(multisig_account(accounts, 3), prefix),
+            threshold=3,
+            signatories=tuple(ss58_encode(account, prefix) for account in accounts),
+        ),
+        statement=statement,
+        statement_hash=statement.hash,
+        part=1,
+        parts=1,
+        call=batch.call,
+        call_hash=batch.call_hash,
+    )
 
 
 def resealed(of: Bundle, call: bytes) -> Bundle:

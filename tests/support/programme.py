@@ -4,12 +4,12 @@ Everything goes through `ledger.replay`'s own fold; only blocks and events are s
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from ibp_chain.accounts import multisig_account, ss58_encode
-from ibp_chain.blocks import blake2_256
+from ibp_chain.blocks import EventRecord, Phase, blake2_256
 from ibp_chain.keys import KeypairSigner, signer_from_uri
 from ibp_chain.networks import Network, network
 from ibp_chain.remark_bodies import (
@@ -36,7 +36,7 @@ from ledger.state import State
 PASEO = network("paseo")
 UNSIGNED = bytes(64)
 DAY = "2026-03-09"
-NOON_AFTER = "2026-03-10T12:00"
+JUST_AFTER = "2026-03-10T00:30"
 
 B = TypeVar("B", bound=Body)
 
@@ -79,6 +79,29 @@ def remark(raw: bytes) -> Call:
 
 def transfer(payee: AccountId, amount: int, name: str = "transfer_keep_alive") -> Call:
     return _call("Balances", name, {"dest": ("Id", payee), "value": amount})
+
+
+def child_call(name: str, child: int | None, parent: int = 17, **args: Any) -> Call:
+    number = {} if child is None else {"child_bounty_id": child}
+    return _call("ChildBounties", name, {"parent_bounty_id": parent, **number, **args})
+
+
+def child_run(
+    child: int, payee: AccountId, value: int, *, fee: int = 0, claimed: bool = False
+) -> tuple[Call, ...]:
+    """The calls of one line that is paid by a child bounty of bounty 17."""
+    run = (
+        child_call("add_child_bounty", None, value=value, description=b""),
+        child_call("propose_curator", child, curator=("Id", MULTISIG), fee=fee),
+        child_call("accept_curator", child),
+        child_call("award_child_bounty", child, beneficiary=("Id", payee)),
+    )
+    return (*run, child_call("claim_child_bounty", child)) if claimed else run
+
+
+def child_event(name: str, child: int, parent: int = 17, **args: Any) -> EventRecord:
+    said = {"index": parent, "child_index": child, **args}
+    return EventRecord(0, Phase.APPLY_EXTRINSIC, 2, "ChildBounties", name, said, ())
 
 
 def batch_all(*calls: Call) -> Call:
@@ -135,6 +158,8 @@ class Stage:
     def __init__(self, network_: Network = PASEO, expected: AccountId | None = None) -> None:
         self.state = State(network_, expected)
         self.prefix = network_.ss58_prefix
+        self.deposits: list[EventRecord] = []
+        """What the next calls about child bounties deposit, one each, of those that do."""
         self.next_block()
 
     def next_block(self, moment: str | None = None) -> BlockNumber:
@@ -144,8 +169,9 @@ class Stage:
         if moment is None and previous is not None:
             at = previous.timestamp_ms
         else:
-            at = milliseconds(moment or NOON_AFTER)
+            at = milliseconds(moment or JUST_AFTER)
         self.fold = _Fold(self.state, number, at)
+        self.fold.on_initialize()
         self.extrinsic = 2
         return number
 
@@ -185,6 +211,8 @@ class Stage:
         seen = len(self.fold.accepted), len(self.fold.refused)
         if isinstance(item, Dispatched):
             self.fold.remark(item)
+            self.fold.child(item)
+            self.fold.claims(item.events)
         self.fold.batch(item)
         new: tuple[Accepted | Refused, ...] = (
             *self.fold.accepted[seen[0] :],
@@ -214,7 +242,9 @@ class Stage:
     ) -> None:
         for place, inner in enumerate(call.args.get("calls", ())):
             self._dispatch(inner, origin, (*path, place), call)
-        self.play(Dispatched(_origin(origin), call, (), self.extrinsic, path, parent))
+        leaves = call.name in {"add_child_bounty", "claim_child_bounty"} and self.deposits
+        events = (self.deposits.pop(0),) if leaves else ()
+        self.play(Dispatched(_origin(origin), call, events, self.extrinsic, path, parent))
 
     # --- Digests ------------------------------------------------------------------
 
@@ -243,6 +273,7 @@ class Stage:
             "program": self.genesis,
             "oracle": account(name),
             "day": day,
+            "turn": 0,
             "root": root(f"consensus of {day}"),
             "rows": 10,
             "observes": tuple(sorted(root(f"Oracle{i} saw {day}") for i in range(3))),
@@ -254,6 +285,12 @@ class Stage:
     ) -> "Stage":
         for name in names:
             self.accept(self.observation(name, day), account(name))
+        return self
+
+    def close(self, day: str = DAY) -> "Stage":
+        """The first block that takes reports of `day`, and no more commitments to it."""
+        after = date.fromisoformat(day) + timedelta(days=1)
+        self.next_block(f"{after}T01:00")
         return self
 
 

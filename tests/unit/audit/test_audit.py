@@ -23,7 +23,7 @@ from tests.support.chain import hex_
 from tests.support.rpc_server import RpcFault, http_node
 from tests.unit.store.demo import PASEO, demo, other_account
 
-AFTER = 50
+AFTER = 53
 """Blocks of the recording behind which no mirrored item is empty."""
 ITEMS = (  # of which the recording has entries
     "ConvictionVoting.VotingFor",

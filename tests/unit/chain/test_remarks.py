@@ -56,6 +56,7 @@ REPORT = Report(
     program=H,
     oracle=account("Oracle0"),
     day="2026-03-09",
+    turn=0,
     root=H,
     rows=3,
     observes=(H, Hash(b"\x12" * 32)),

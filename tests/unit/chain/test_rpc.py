@@ -2,13 +2,21 @@
 
 import json
 import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from websockets.datastructures import Headers
+from websockets.http11 import Request as Request11
+from websockets.server import ServerProtocol
 from websockets.sync.server import ServerConnection
 
 from ibp_chain.errors import SourceError
-from ibp_chain.rpc import Request, RpcClient, RpcRefusal, hex_bytes
+from ibp_chain.rpc import Request, RpcClient, RpcRefusal, Unreachable, hex_bytes
+from ibp_chain.rpc_transport import KEPT_BYTES
 from tests.support.rpc_server import RpcFault, http_node, raw_http, reply, ws_node
 
 
@@ -130,7 +138,7 @@ def test_other_schemes_are_refused() -> None:
 
 def test_a_url_is_shown_without_its_secrets() -> None:
     client = RpcClient("wss://user:secret@node.example:443/path?key=secret")
-    assert client.url == "wss://node.example:443/path"
+    assert client.url == "wss://node.example:443"
 
 
 def test_a_subscription_yields_news_and_silence_and_goes_on_after_a_lost_connection() -> None:
@@ -166,3 +174,146 @@ def test_a_subscription_yields_news_and_silence_and_goes_on_after_a_lost_connect
 def test_hex_of_a_node_is_read_strictly(value: Any, said: str) -> None:
     with pytest.raises(SourceError, match=said):
         hex_bytes(value, "the answer", 1)
+
+
+@contextmanager
+def _dripping(head: bytes, drip: bytes) -> Iterator[str]:
+    """An HTTP node that sends `head` and then `drip` for ever; yields its URL."""
+    over = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            connection.recv(65_536)
+            try:
+                connection.sendall(head)
+                while not over.wait(0.1):
+                    connection.sendall(drip)
+            except OSError:
+                return
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            over.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+_LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "drip"),
+    [(_LONG, b" "), (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n")],
+    ids=["body", "headers"],
+)
+def test_an_answer_that_comes_in_drips_ends_with_the_attempt(head: bytes, drip: bytes) -> None:
+    began = time.monotonic()
+    with (
+        _dripping(head, drip) as url,
+        RpcClient(url, timeout=1.0, attempts=1) as client,
+        pytest.raises(Unreachable, match="within 1 seconds"),
+    ):
+        client.call("system_chain")
+    assert time.monotonic() - began < 5.0
+
+
+@pytest.mark.parametrize(
+    ("head", "drip"),
+    [(_LONG, b" "), (_LONG, b""), (b"", b"")],
+    ids=["dripping", "silent", "mute"],
+)
+def test_nobody_waits_over_http_once_interrupted(head: bytes, drip: bytes) -> None:
+    began = time.monotonic()
+    with (
+        _dripping(head, drip) as url,
+        RpcClient(
+            url, timeout=30.0, attempts=1, interrupted=lambda: time.monotonic() > began + 0.5
+        ) as client,
+        pytest.raises(Unreachable, match="interrupted"),
+    ):
+        client.call("system_chain")
+    assert time.monotonic() - began < 5.0
+
+
+def _shakes_hands_and_takes_nothing(listener: socket.socket, over: threading.Event) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        asked = connection.recv(65_536).decode()
+        key = next(
+            line[19:] for line in asked.split("\r\n") if line.startswith("Sec-WebSocket-Key")
+        )
+        accepted = ServerProtocol()
+        response = accepted.accept(
+            Request11(
+                "/",
+                Headers(
+                    [
+                        ("Host", "node"),
+                        ("Upgrade", "websocket"),
+                        ("Connection", "Upgrade"),
+                        ("Sec-WebSocket-Version", "13"),
+                        ("Sec-WebSocket-Key", key),
+                    ]
+                ),
+            )
+        )
+        connection.sendall(response.serialize())
+        over.wait(20.0)
+
+
+def test_a_node_that_takes_nothing_ends_the_attempt_over_ws() -> None:
+    over, began = threading.Event(), time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_shakes_hands_and_takes_nothing, args=(listener, over))
+        thread.start()
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
+        with RpcClient(url, timeout=1.0, attempts=1) as client, pytest.raises(Unreachable):
+            client.call("author_submitExtrinsic", "0x" + "00" * 15_000_000)
+        assert time.monotonic() - began < 12.0
+        over.set()
+        thread.join()
+
+
+def test_notifications_that_nobody_asked_for_are_not_kept() -> None:
+    def talk(connection: ServerConnection) -> None:
+        for message in connection:
+            request = json.loads(message)
+            unasked = {"method": "x", "params": {"subscription": "z", "result": "A" * 1_000_000}}
+            for _ in range(5):
+                connection.send(json.dumps(unasked))
+            connection.send(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": 1}))
+
+    with ws_node(talk) as url, _client(url) as client:
+        assert client.call("system_chain") == 1
+        assert client._transport._kept_bytes == 0  # type: ignore[attr-defined]  # the bound
+
+
+def test_notifications_are_kept_up_to_a_bound() -> None:
+    def talk(connection: ServerConnection) -> None:
+        for message in connection:
+            request = json.loads(message)
+            connection.send(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": "s"}))
+            if request["method"] == "flood":
+                news = {"method": "x", "params": {"subscription": "s", "result": "A" * 3_000_000}}
+                for _ in range(8):
+                    connection.send(json.dumps(news))
+
+    with ws_node(talk) as url, _client(url) as client:
+        news = client.subscribe("subscribe", "unsubscribe", idle_seconds=0.05)
+        assert next(news) is None
+        client.call("flood")
+        for _ in range(3):
+            client.call("system_chain")
+        assert client._transport._kept_bytes <= KEPT_BYTES  # type: ignore[attr-defined]  # the bound

@@ -39,3 +39,15 @@ def test_an_era_is_seen_alike_from_every_block_of_its_life(
     assert block - birth < max(period >> 12, 1)
     later = data.draw(st.integers(birth, birth + period - 1))
     assert era.birth(BlockNumber(later)) == birth
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(PERIODS))
+def test_an_era_reads_back_as_it_was_written(block: int, period: int) -> None:
+    era = Era.born_at(BlockNumber(block), period)
+    assert Era.decode(era.encode()) == era
+
+
+@pytest.mark.parametrize("raw", ["", "00", "0000", "4100", "ff00ff", "a50200", "1000"])
+def test_what_no_era_is_written_as_is_refused(raw: str) -> None:
+    with pytest.raises(InputError, match="no mortal era"):
+        Era.decode(bytes.fromhex(raw))
