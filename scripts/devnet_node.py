@@ -1,4 +1,4 @@
-"""Node and the packages that the test chain's server needs, found and installed."""
+"""Node and the packages that our programs for it need, found and installed."""
 
 import fcntl
 import hashlib
@@ -13,6 +13,7 @@ from pathlib import Path
 from ibp_chain.errors import ConfigError
 
 SERVER = Path(__file__).parent / "devnet"
+"""The test chain's."""
 _INSTALL_SECONDS = 600
 _OLDEST_NODE = 20
 
@@ -35,20 +36,20 @@ def find_node() -> Path:
     return node
 
 
-def install_packages(node: Path) -> None:
-    """`npm ci` in `scripts/devnet`, unless what its package-lock.json says is there already.
+def install_packages(node: Path, folder: Path = SERVER) -> None:
+    """`npm ci` in `folder`, unless what its package-lock.json says is there already.
 
     Processes that install at the same time wait for each other. Raises `ConfigError`.
     """
-    if _is_installed():
+    if _is_installed(folder):
         return
-    with _alone():
-        if _is_installed():
+    with _alone(folder):
+        if _is_installed(folder):
             return
         command = [*_npm(node), "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
         path = f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        _output(command, cwd=SERVER, env={**os.environ, "PATH": path}, seconds=_INSTALL_SECONDS)
-        _stamp().write_text(_lock_digest())
+        _output(command, cwd=folder, env={**os.environ, "PATH": path}, seconds=_INSTALL_SECONDS)
+        _stamp(folder).write_text(_lock_digest(folder))
 
 
 def _packaged_node() -> Path | None:
@@ -71,22 +72,22 @@ def _npm(node: Path) -> list[str]:
     return [npm]
 
 
-def _stamp() -> Path:
-    return SERVER / "node_modules" / ".ibp-installed"
+def _stamp(folder: Path) -> Path:
+    return folder / "node_modules" / ".ibp-installed"
 
 
-def _is_installed() -> bool:
-    return _stamp().is_file() and _stamp().read_text() == _lock_digest()
+def _is_installed(folder: Path) -> bool:
+    return _stamp(folder).is_file() and _stamp(folder).read_text() == _lock_digest(folder)
 
 
-def _lock_digest() -> str:
-    return hashlib.sha256((SERVER / "package-lock.json").read_bytes()).hexdigest()
+def _lock_digest(folder: Path) -> str:
+    return hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Holds a lock on the server's folder; it ends with this process at the latest."""
-    descriptor = os.open(SERVER, os.O_RDONLY)
+def _alone(folder: Path) -> Iterator[None]:
+    """Holds a lock on the folder; it ends with this process at the latest."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

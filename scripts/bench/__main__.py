@@ -16,11 +16,12 @@ from datetime import UTC, date, datetime
 from importlib import resources
 from pathlib import Path
 
-from ibp_chain.cli.output import console, say
+from ibp_chain.cli.output import say
 from ibp_chain.errors import ConfigError, IbpError
 from scripts.bench import crowd, peers, sheets
 from scripts.bench.inputs import Chain, Input, real_blocks, recorded_chain
-from scripts.bench.report import Made, Sheet, machine, markdown, terminal, write
+from scripts.bench.parts import parts_of
+from scripts.bench.report import Made, Sheet, machine, markdown, show, write
 from scripts.bench.timing import stay_on_one_core
 
 _ROOT = Path(__file__).parents[2]
@@ -39,12 +40,10 @@ def main() -> int:
         sys.stderr.write(f"bench: {error}\n")
         return error.exit_code
     made = Made(given.date, given.rounds, machine(peers.node_version()))
-    for part in terminal(found):
-        if isinstance(part, str):
-            say(part)
-        else:
-            console.print(part)
-    write(given.out, markdown(found, made))
+    show(found)
+    known = given.out.read_text() if given.out.exists() else ""
+    kept = parts_of(known)
+    write(given.out, markdown(found, made) + (f"\n{kept}" if kept else ""))
     say(f"written to {given.out}")
     return 0
 

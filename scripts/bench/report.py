@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from rich.table import Table
-
-from ibp_chain.cli.output import row, table
+from ibp_chain.cli.output import console, row, say, table
 from ibp_chain.files import write_whole
 
 _CPU_INFO = Path("/proc/cpuinfo")
@@ -18,9 +16,10 @@ _CPU_INFO = Path("/proc/cpuinfo")
 _HEAD = """\
 # Benchmarks
 
-`make bench` measures all of this in one run and writes this file; edit neither by hand. It asserts
-no time: a machine is fast or slow, and other work slows it down. What holds from one machine to the
-next are the ratios.
+`make bench` measures all of this but [Scores](#scores), [Payouts](#payouts) and what
+`make bench-indexing` adds, in one run, and writes this file; edit none by hand. It asserts no time:
+a machine is fast or slow, and other work slows it down. What holds from one machine to the next
+are the ratios.
 
 Everything runs on one core. A figure is of the fastest pass in {rounds} rounds. In every round all
 codecs have their turn, a tenth of a second or one pass each, so that a slow spell of the machine
@@ -79,21 +78,27 @@ def _cpu_model() -> str:
     return platform.processor() or "unknown"
 
 
-def terminal(sheets: Iterable[Sheet]) -> Iterable[Table | str]:
-    """What to print, in order."""
+def show(sheets: Iterable[Sheet]) -> None:
+    """Print them, in order."""
     for sheet in sheets:
         view = table(sheet.title, *sheet.columns, right=sheet.columns[1:])
         for cells in sheet.rows:
             row(view, *cells)
-        yield view
-        yield from sheet.notes
-        yield ""
+        console.print(view)
+        for note in (*sheet.notes, ""):
+            say(note)
 
 
 def markdown(sheets: Sequence[Sheet], made: Made) -> str:
     """The whole document."""
     parts = [_HEAD.format(rounds=made.rounds, made=f"Made on {made.on.isoformat()}.")]
     parts += [f"| {name} | {_cell(text)} |\n" for name, text in made.facts]
+    return "".join(parts) + tables(sheets)
+
+
+def tables(sheets: Iterable[Sheet]) -> str:
+    """Each as a section with its table and its notes."""
+    parts = []
     for sheet in sheets:
         parts.append(f"\n## {sheet.title}\n\n")
         parts.append(_line(sheet.columns))

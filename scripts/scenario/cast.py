@@ -4,7 +4,6 @@ Names, regions and activity come from the programme's `members_professional.json
 development keys, derived from public URIs: nobody's money is behind them.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from ibp_chain.keys import Signer, signer_from_uri
 from ibp_chain.networks import Network
 from ibp_chain.scale import schema
 from ibp_chain.types import AccountId, Planck
+from ledger.program.uptime import slug
 from ledger.storage import Hasher, KeyPart, StorageMap, StorageValue
 
 THRESHOLD = 3
@@ -56,11 +56,6 @@ class Cast:
 
     def member(self, member_id: str) -> CastMember:
         return next(member for member in self.members if member.id == member_id)
-
-
-def slug(name: str) -> str:
-    """`Stake Plus` to `stake-plus`: the member id that remarks use."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def assemble(members_file: Mapping[str, Any]) -> Cast:

@@ -10,7 +10,7 @@ What happened to whom on this stage, in slots of five minutes:
 | Jan 31 | oracle 0 alone saw amforc fail in slots 50 to 60: a minority                    |
 """  # noqa: E501 (a table)
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
@@ -20,6 +20,7 @@ from ibp_chain.keys import Signer
 from ibp_chain.remark_bodies import Observe
 from ibp_chain.remarks import encode, signing_digest
 from ibp_chain.types import Hash, Micros
+from ledger.pallets.scores import NO_PREVIOUS, Closing, closes_at, day_number
 from ledger.program.rules import Rules
 from oracles import digest
 from oracles.consensus import Commitment, admit, consensus
@@ -27,7 +28,7 @@ from oracles.report import REPORT, ReportRow
 from oracles.rowfiles import write_rows
 from oracles.rules import Roster, Service, sla_rules
 from oracles.samples import OBSERVATION, ObservationRow, Sample, Status, observation_rows
-from oracles.scoring import MilestoneKey, Runs, report_rows, runs_after
+from oracles.scoring import report_rows, runs_after
 from scripts.scenario.cast import QUORUM, Cast
 from scripts.scenario.stage import Stage
 
@@ -43,13 +44,10 @@ _BASE_TIME = 20_000
 _SLOW_TIME = Micros(140_000)
 
 
-def roster(cast: Cast) -> Roster:
-    """Every active member, on those of `SERVICES` that it is assigned."""
+def roster(cast: Cast, members: Iterable[str]) -> Roster:
+    """Each of `members` on those of `SERVICES` that it is assigned."""
     known = {service.id for service in SERVICES}
-    return Roster(
-        SERVICES,
-        {member.id: member.services & known for member in cast.members if member.active},
-    )
+    return Roster(SERVICES, {member: cast.member(member).services & known for member in members})
 
 
 # --- What the oracles saw ---------------------------------------------------------------
@@ -58,7 +56,8 @@ def roster(cast: Cast) -> Roster:
 def samples(cast: Cast, oracle: int, day: date) -> Iterator[Sample]:
     """Every poll of one oracle on `day`: the same numbers in every run."""
     account = cast.oracles[oracle].account
-    for member, service in roster(cast).endpoints:
+    active = [member.id for member in cast.members if member.active]
+    for member, service in roster(cast, active).endpoints:
         for slot in SLOTS:
             status = _seen(oracle, day, member, service, slot)
             if status is not Status.UNKNOWN:
@@ -97,7 +96,7 @@ def _time(
 
 @dataclass
 class Scorekeepers:
-    """The oracles through the days: each carries its last digest, all carry the runs."""
+    """The oracles through the days: each carries its last digest, all report on what is closed."""
 
     stage: Stage
     cast: Cast
@@ -106,10 +105,11 @@ class Scorekeepers:
     rows: Path
     """Where published rows go, one file per root."""
     _previous: dict[int, Hash] = field(default_factory=dict)
-    _runs: Mapping[MilestoneKey, Runs] = field(default_factory=dict)
+    _reported: dict[Hash, tuple[ReportRow, ...]] = field(default_factory=dict)
+    """What honest oracles reported, by root."""
 
     def day(self, day: date) -> None:
-        """After midnight: everybody observes `day`, then everybody reports it."""
+        """Everybody observes `day` right after midnight, and reports it once it is closed."""
         midnight = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
         self.stage.jump_to_time(int(midnight.timestamp()) * 1_000)
         seen = [
@@ -118,12 +118,12 @@ class Scorekeepers:
         ]
         for oracle, rows in enumerate(seen):
             self._observe(oracle, day, rows)
-        honest = list(enumerate(seen))
         if day == _EQUIVOCATION_DAY:
             self._equivocate(day, seen[_LIAR])
-            honest.pop(_LIAR)
         self.stage.block()
-        self._report(day, dict(honest))
+        self.stage.jump_to_time(closes_at(day_number(day)))
+        closing = self.stage.state().scores.closings.get(day_number(day))
+        self._report(day, closing, {OBSERVATION.root(rows): rows for rows in seen})
 
     def _observe(self, oracle: int, day: date, rows: tuple[ObservationRow, ...]) -> None:
         body = self._commitment(oracle, day, rows)
@@ -143,36 +143,37 @@ class Scorekeepers:
             day=day,
             root=OBSERVATION.root(rows),
             rows=len(rows),
-            previous=self._previous.get(oracle, digest.NO_PREVIOUS),
+            previous=self._previous.get(oracle, NO_PREVIOUS),
             ss58_prefix=self.stage.network.ss58_prefix,
             sign=signer.sign,
         )
 
-    def _report(self, day: date, seen: Mapping[int, tuple[ObservationRow, ...]]) -> None:
-        sla = sla_rules(self.rules.sla)
+    def _report(
+        self, day: date, closing: Closing, published: Mapping[Hash, tuple[ObservationRow, ...]]
+    ) -> None:
+        sla, on_it = sla_rules(self.rules.sla), roster(self.cast, closing.members)
         agreed = consensus(
             [
                 admit(
-                    Commitment(
-                        self.cast.oracles[oracle].account, day, OBSERVATION.root(rows), len(rows)
-                    ),
-                    rows,
+                    Commitment(found.oracle, day, found.root, found.rows),
+                    published[found.root],
                     sla.slow_at,
                 )
-                for oracle, rows in seen.items()
+                for found in closing.commitments
             ],
             day=day,
-            roster=roster(self.cast),
+            roster=on_it,
             rules=sla,
             quorum=QUORUM,
         )
-        rows = report_rows(agreed, roster=roster(self.cast), rules=sla, carried=self._runs)
+        before = () if closing.before is None else self._reported[closing.before.root]
+        rows = report_rows(agreed, roster=on_it, rules=sla, carried=runs_after(before, day))
         write_rows(self.rows, REPORT, rows)
+        self._reported[REPORT.root(rows)] = rows
         for oracle in range(len(self.cast.oracles)):
             lies = (oracle, day) == (_LIAR, _DISSENT_DAY)
             self._post_report(oracle, day, rows[1:] if lies else rows, agreed.observes)
         self.stage.block()
-        self._runs = runs_after(rows, day + timedelta(days=1))
 
     def _post_report(
         self, oracle: int, day: date, rows: tuple[ReportRow, ...], observes: tuple[Hash, ...]
@@ -182,6 +183,7 @@ class Scorekeepers:
             program=self.program,
             oracle=signer.account,
             day=day,
+            turn=0,
             root=REPORT.root(rows),
             rows=len(rows),
             observes=observes,

@@ -13,7 +13,9 @@ from ibp_chain.networks import Network
 from ibp_chain.runtime import Runtime
 from ibp_chain.scale.values import Call
 from ibp_chain.source import NodeSource
-from ibp_chain.types import BlockNumber, Hash, PollIndex
+from ibp_chain.types import AccountId, BlockNumber, Hash, PollIndex
+from ledger.replay import apply_block
+from ledger.state import State
 from scripts.devnet_process import Devnet
 from scripts.scenario.cast import THRESHOLD
 
@@ -86,9 +88,12 @@ class Stage:
         )
 
     @property
+    def multisig(self) -> AccountId:
+        return multisig_account([curator.account for curator in self.curators], THRESHOLD)
+
+    @property
     def multisig_address(self) -> str:
-        accounts = [curator.account for curator in self.curators]
-        return ss58_encode(multisig_account(accounts, THRESHOLD), self.network.ss58_prefix)
+        return ss58_encode(self.multisig, self.network.ss58_prefix)
 
     # --- blocks and time ---
 
@@ -127,6 +132,13 @@ class Stage:
         """When the scheduler will look at `poll` again; None when it is decided."""
         kind, info = self._read("Referenda", "ReferendumInfoFor", poll)
         return int(info["alarm"][0]) if kind == "Ongoing" else None
+
+    def state(self) -> State:
+        """The ledger of the chain as it stands, folded from its blocks."""
+        state = State(self.network, self.multisig)
+        for block in self.node.blocks(self.node.first()):
+            apply_block(state, block, self.submitter.runtimes(block.spec_version))
+        return state
 
     def events(self, block: Block) -> tuple[EventRecord, ...]:
         return self.runtime.decode_events(block.events)
