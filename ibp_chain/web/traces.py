@@ -5,7 +5,7 @@ Read when a bundle's operations have changed, not when somebody looks at a page.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from ibp_chain.archive import ArchiveSource
@@ -53,7 +53,7 @@ class Tracer:
         same_archive = before is not None and before[2] == manifest
         if before and before[0] is state and before[1] == bundles.files and same_archive:
             return self._traces
-        source = cache(lambda: _opened(self._archive, genesis))  # once, where it is needed
+        source = cache(partial(_opened, self._archive, genesis))  # once, where it is needed
         found = {}
         for call_hash, each in bundles.files.items():
             known = self._traces.get(call_hash)
