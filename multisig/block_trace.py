@@ -132,6 +132,15 @@ def disagreements(
             )
 
 
+def received_by_payee(bundle: Bundle, found: Trace) -> dict[str, Planck]:
+    """What each payee of the statement received, by address, in the order of the lines."""
+    prefix = bundle.network.ss58_prefix
+    return {
+        line.payee: found.received.get(ss58_decode(line.payee, prefix), Planck(0))
+        for line in bundle.statement.lines
+    }
+
+
 # --- Internals ----------------------------------------------------------------------
 
 

@@ -5,14 +5,14 @@ from typing import Any
 
 from rich.table import Table
 
-from ibp_chain.accounts import ss58_decode, ss58_encode
+from ibp_chain.accounts import ss58_encode
 from ibp_chain.blocks import BlockRef
 from ibp_chain.cli.output import hex_, row, table
 from ibp_chain.cli.payout_views import attempt_json, curator_names, reconciliation_json
 from ibp_chain.cli.views import short
 from ibp_chain.explorers import links
 from ibp_chain.types import BlockNumber, Hash, Planck
-from multisig.block_trace import Trace
+from multisig.block_trace import Trace, received_by_payee
 from multisig.bundle import Bundle
 from multisig.reconcile import Attempt, Outcome, Reconciliation
 
@@ -128,8 +128,4 @@ def _fees_json(found: Trace, prefix: int) -> list[dict[str, Any]]:
 
 def _received_json(bundle: Bundle, found: Trace) -> dict[str, str]:
     """Of the payees, by address."""
-    prefix = bundle.network.ss58_prefix
-    return {
-        line.payee: str(found.received.get(ss58_decode(line.payee, prefix), 0))
-        for line in bundle.statement.lines
-    }
+    return {payee: str(amount) for payee, amount in received_by_payee(bundle, found).items()}

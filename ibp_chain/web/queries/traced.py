@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from ibp_chain.accounts import ss58_decode
 from ibp_chain.types import Planck
 from ibp_chain.web.bundle_files import BundleFile
 from ibp_chain.web.models import BlocksShown, FeeShown, ReceivedShown
 from ibp_chain.web.shown import address, amount, place, signed
 from ibp_chain.web.snapshot import Snapshot
-from multisig.block_trace import Trace
+from multisig.block_trace import Trace, received_by_payee
 from multisig.bundle import Bundle
 from multisig.reconcile import Attempt, Outcome
 
@@ -58,8 +57,7 @@ def _blocks(bundle: Bundle, own: Trace) -> BlocksShown:
 def _received(bundle: Bundle, own: Trace) -> Iterator[ReceivedShown]:
     """Each payee once, in the order of the lines."""
     members = {line.payee: line.member for line in reversed(bundle.statement.lines)}
-    for payee in dict.fromkeys(line.payee for line in bundle.statement.lines):
-        planck = own.received.get(ss58_decode(payee, bundle.network.ss58_prefix), Planck(0))
+    for payee, planck in received_by_payee(bundle, own).items():
         yield ReceivedShown(
             payee=payee,
             member=members[payee],
