@@ -54,10 +54,13 @@ class Tracer:
         if before and before[0] is state and before[1] == bundles.files and same_archive:
             return self._traces
         source = cache(partial(_opened, self._archive, genesis))  # once, where it is needed
+        files_before = {} if before is None else before[1]
         found = {}
         for call_hash, each in bundles.files.items():
             known = self._traces.get(call_hash)
-            if known is not None and known.found is None and not same_archive:
+            if files_before.get(call_hash) != each:
+                known = None  # another file with the same call: it may claim something else
+            elif known is not None and known.found is None and not same_archive:
                 known = None
             traced = self._traced(source, each, state, genesis, known)
             if traced is not None:
@@ -67,7 +70,7 @@ class Tracer:
 
     def _traced(
         self,
-        source: Callable[[], ArchiveSource],
+        source: Callable[[], ArchiveSource | IbpError],
         file: BundleFile,
         state: State,
         genesis: Hash,
@@ -83,17 +86,24 @@ class Tracer:
             return None
         if known is not None and known.attempts == result.attempts:
             return known
+        archive = source()
         try:
-            found = trace_bundle(file.bundle, file.reading, result, source())
+            if isinstance(archive, IbpError):
+                raise archive
+            found = trace_bundle(file.bundle, file.reading, result, archive)
         except IbpError as error:
             return Traced(result.attempts, None, self._said(str(error)))
         return Traced(result.attempts, found, None)
 
 
-def _opened(archive: Path, genesis: Hash) -> ArchiveSource:
-    opened = ArchiveSource(archive)
+def _opened(archive: Path, genesis: Hash) -> ArchiveSource | IbpError:
+    """What is wrong is handed out, so that it is found once for all bundles."""
+    try:
+        opened = ArchiveSource(archive)
+    except IbpError as error:
+        return error
     if opened.genesis_hash != genesis:
-        raise CheckFailed(f"{archive}: the archive is of another chain than the ledger")
+        return CheckFailed(f"{archive}: the archive is of another chain than the ledger")
     return opened
 
 

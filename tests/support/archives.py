@@ -8,20 +8,26 @@ from moto.server import ThreadedMotoServer
 
 from ibp_chain.archive_blocks import Recorded
 from ibp_chain.archive_record import ArchiveWriter
+from ibp_chain.types import Hash
 from tests.unit.store.demo import demo
 
 BUCKET = "archives"
 
 
-def in_small_files(folder: Path, blocks: int) -> Path:
-    """The demo's archive again, `blocks` to a file."""
+def demo_writer(folder: Path, genesis: Hash | None = None) -> ArchiveWriter:
+    """Of an archive of the demo's chain; of another that is like it, where `genesis` is another."""
     source = demo().source
-    writer = ArchiveWriter(
+    return ArchiveWriter(
         folder,
         source.chain(),
-        source.genesis_hash,
+        genesis or source.genesis_hash,
         lambda version: sorted({source.metadata_v14(version), source.metadata(version)}),
     )
+
+
+def in_small_files(folder: Path, blocks: int) -> Path:
+    """The demo's archive again, `blocks` to a file."""
+    writer = demo_writer(folder)
     for number, block in enumerate(demo().blocks, 1):
         writer.append(Recorded(block, None))
         if number % blocks == 0:

@@ -11,7 +11,6 @@ import pytest
 
 from ibp_chain.archive import ArchiveSource
 from ibp_chain.archive_blocks import Recorded
-from ibp_chain.archive_record import ArchiveWriter
 from ibp_chain.blocks import blake2_256
 from ibp_chain.types import Hash
 from ibp_chain.web import traces as web_traces
@@ -20,8 +19,10 @@ from ibp_chain.web.queries.traced import blocks_of
 from ibp_chain.web.traces import Tracer, Traces
 from ledger.pallets.multisig.types import Closing
 from ledger.state import State
+from multisig.plan import Kind, PlanPart
 from multisig.reconcile import Outcome
 from tests.support import recording, web
+from tests.support.archives import demo_writer
 from tests.support.command_line import DEMO
 from tests.support.in_process import ibp_here
 
@@ -40,13 +41,7 @@ def traces(of: Tracer, state: State | None = None) -> Traces:
 
 
 def first_blocks(folder: Path, count: int, genesis: Hash | None = None) -> Path:
-    source = recording.source()
-    writer = ArchiveWriter(
-        folder,
-        source.chain(),
-        genesis or source.genesis_hash,
-        lambda version: sorted({source.metadata_v14(version), source.metadata(version)}),
-    )
+    writer = demo_writer(folder, genesis)
     for block in recording.blocks()[:count]:
         writer.append(Recorded(block, None))
     writer.flush()
@@ -119,6 +114,38 @@ def test_what_was_read_is_kept_and_what_could_not_be_read_is_tried_again(tmp_pat
     assert after.problem is None
     shutil.rmtree(archive)
     assert traces(of)[CALL] is after
+
+
+def test_what_was_read_of_another_file_with_the_same_call_is_not_kept() -> None:
+    """What it claims besides its call may be another: how it pays, which chain it is for."""
+    of, whole = tracer(DEMO / "archive"), web.snapshot()
+    before = traces(of)[CALL]
+    file = whole.bundles.files[CALL]
+    claims = file.bundle.model_copy(update={"plan": PlanPart(kind=Kind.CHILD_CLAIMS)})
+    other = replace(whole.bundles, files={CALL: replace(file, bundle=claims)})
+    genesis = whole.chain.genesis_hash
+    assert of.traces(other, whole.state, genesis)[CALL] is not before
+    assert of.traces(other, deepcopy(whole.state), genesis)[CALL].attempts == before.attempts
+
+
+def test_an_archive_that_cannot_be_opened_is_opened_once_for_all_bundles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    class Opened(ArchiveSource):
+        def __init__(self, location: Path) -> None:
+            opened.append(location)
+            super().__init__(location)
+
+    monkeypatch.setattr(web_traces, "ArchiveSource", Opened)
+    whole, of = web.snapshot(), tracer(tmp_path / "none")
+    file = whole.bundles.files[CALL]
+    two = replace(whole.bundles, files={CALL: file, Hash(bytes(32)): replace(file, file="two")})
+    found = of.traces(two, whole.state, whole.chain.genesis_hash)
+    assert len(found) == 2
+    assert all(each.problem for each in found.values())
+    assert len(opened) == 1
 
 
 def test_where_nothing_has_changed_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
