@@ -75,22 +75,22 @@ class Loader:
         self._rules: Rules = load_rules(places.rules)
         self._scores, self._bundles = Scores(given=places.rows is not None), Bundles.none()
         self._tracer = Tracer(places.archive, places.without_paths)
-        self._heads: tuple[BlockRef | None, ...] = ()
         self.problem: str | None = None
         """Why the last refresh did not come to an end, where it did not."""
         self.current: Snapshot = self._loaded()
+        self._heads: tuple[BlockRef | None, ...] = _heads(self.current)
 
     def refresh(self) -> bool:
         """Take what changed since; whether there is more to read at once.
 
         Raises as the store does, and `ConfigError` for settings that do not fit together.
         """
-        if self._heads_now() != self._heads:
-            snapshot = self._loaded()
-        else:
-            snapshot = self._with_documents(self.current)
+        changed = self._heads_now() != self._heads
+        snapshot = self._loaded() if changed else self._with_documents(self.current)
         if snapshot.version != self.current.version:
             self.current = _warmed(snapshot)
+        if changed:  # not before: what did not come to an end is begun again
+            self._heads = _heads(snapshot)
         return bool(self._scores.waiting)
 
     def run(self, stop: threading.Event, every_s: float) -> None:
@@ -145,7 +145,6 @@ class Loader:
                 audit=None,
                 traces={},
             )
-        self._heads = tuple(each.head.ref for each in snapshot.chains)
         return _warmed(self._with_documents(snapshot))
 
     def _with_documents(self, snapshot: Snapshot) -> Snapshot:
@@ -167,6 +166,10 @@ class Loader:
             blocks=blocks,
             traces=traces,
         )
+
+
+def _heads(snapshot: Snapshot) -> tuple[BlockRef, ...]:
+    return tuple(each.head.ref for each in snapshot.chains)
 
 
 def _warmed(snapshot: Snapshot) -> Snapshot:

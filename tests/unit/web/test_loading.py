@@ -88,6 +88,25 @@ def test_what_cannot_be_read_leaves_the_last_snapshot_and_says_why(written: Writ
     assert turns == [0.0, 4.0, 4.0]  # a turn took a second: four of rest
 
 
+def test_a_block_that_came_while_something_else_could_not_be_read_is_shown_afterwards(
+    written: Written, tmp_path: Path
+) -> None:
+    """`ibp ledger audit --json > audit.json`: the file is empty until the command ends."""
+    audit = tmp_path / "audit.json"
+    result = '{"block": 1, "compared": {}, "differences": []}'
+    audit.write_text(result)
+    loader = Loader(Places(written.file.url, audit=audit))
+    before = loader.current
+    written.go_on(_MORE)
+    audit.write_text("")
+    with pytest.raises(ConfigError, match="no audit result"):
+        loader.refresh()
+    assert loader.current is before
+    audit.write_text(result)
+    loader.refresh()
+    assert loader.current.chain.head.number > before.chain.head.number
+
+
 def test_a_database_without_blocks_is_refused(tmp_path: Path) -> None:
     empty = Written(tmp_path / "ledger.db")
     empty.store.close()
