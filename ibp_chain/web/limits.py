@@ -3,6 +3,7 @@
 A token bucket for each client. Pure: the caller brings the time, of a clock that never goes back.
 """
 
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from math import ceil
@@ -34,18 +35,20 @@ class Bucket:
 
 
 class Buckets:
-    """One for each client, of the `most` clients that asked last."""
+    """One for each client, of the `most` clients that asked last. For any thread."""
 
     def __init__(self, rate: Rate, most: int = 4_096) -> None:
         self._rate, self._most = rate, most
         self._of: OrderedDict[str, Bucket] = OrderedDict()
+        self._lock = threading.Lock()
 
     def take(self, client: str, now: float, cost: float = 1.0) -> int | None:
         """As `Bucket.take`. Raises `ValueError` for a cost that no bucket ever holds."""
         if cost > self._rate.burst:
             raise ValueError(f"{cost} tokens are more than a bucket holds, {self._rate.burst}")
-        bucket = self._of.pop(client, None) or Bucket(float(self._rate.burst), now)
-        self._of[client] = bucket
-        if len(self._of) > self._most:
-            self._of.popitem(last=False)
-        return bucket.take(cost, self._rate, now)
+        with self._lock:
+            bucket = self._of.pop(client, None) or Bucket(float(self._rate.burst), now)
+            self._of[client] = bucket
+            if len(self._of) > self._most:
+                self._of.popitem(last=False)
+            return bucket.take(cost, self._rate, now)

@@ -1,3 +1,8 @@
+import time
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 
 from ibp_chain.web.limits import Buckets, Rate
@@ -43,3 +48,19 @@ def test_only_the_last_clients_are_remembered() -> None:
 def test_a_cost_that_no_bucket_holds_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="more than a bucket holds"):
         Buckets(RATE).take("one", 0.0, cost=4)
+
+
+def test_requests_of_one_client_at_the_same_time_take_from_one_bucket() -> None:
+    """Each request is answered in a thread of its own."""
+
+    class Slow(OrderedDict[str, Any]):
+        def pop(self, *given: Any) -> Any:
+            found = super().pop(*given)
+            time.sleep(0.01)  # another thread's turn
+            return found
+
+    buckets = Buckets(RATE)
+    buckets._of = Slow()
+    with ThreadPoolExecutor(8) as threads:
+        told = list(threads.map(lambda _: buckets.take("one", 0.0), range(16)))
+    assert told.count(None) == RATE.burst
