@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from ibp_chain.errors import ConfigError, SourceError
@@ -28,6 +28,8 @@ from scripts.devnet_node import SERVER, find_node, install_packages
 DEFAULT_PATIENCE = 300.0
 """Seconds for one block. Its state is read a key at a time, as the runtime asks for it."""
 _END_SECONDS = 5.0
+_CODE_SECONDS = 60.0
+"""Until a program whose output has ended has ended itself."""
 _CHUNK = 1 << 20
 _REPORTED_CHARACTERS = 2_000
 _ASKED = frozenset(
@@ -144,7 +146,7 @@ class ForkProcess:
     def _ended(self) -> SourceError:
         self._stderr.seek(0)
         said = self._stderr.read().strip()[-_REPORTED_CHARACTERS:] or "it said nothing"
-        return SourceError(f"the fork ended with code {self._process.wait(_END_SECONDS)}: {said}")
+        return SourceError(f"the fork ended with code {self._process.wait(_CODE_SECONDS)}: {said}")
 
 
 @contextmanager
@@ -176,3 +178,6 @@ def start_fork(client: RpcClient, *, patience: float = DEFAULT_PATIENCE) -> Iter
                 process.wait(_END_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
+            assert process.stdin is not None
+            with suppress(BrokenPipeError):  # of what it did not live to be told
+                process.stdin.close()
