@@ -24,10 +24,12 @@ from scripts.devnet_node import SERVER, find_node, install_packages
 from scripts.public_data import chain_spec
 
 DEFAULT_SPEC = "paseo-2024"
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 _LOAD_SECONDS = 600.0
 """With a snapshot, which grows with the chain."""
 _END_SECONDS = 5.0
+_CODE_SECONDS = 60.0
+"""Until a server whose output has ended has ended itself."""
 _REPLY_SECONDS = 300.0
 _REPORTED_CHARACTERS = 2_000
 
@@ -200,7 +202,7 @@ def _wait_until_ready(
             break
         line = server.stdout.readline()
         if not line:
-            code = server.wait(_END_SECONDS)
+            code = server.wait(_CODE_SECONDS)
             raise ConfigError(f"the test chain ended with code {code}: {_said(stderr)}")
         ready = json.loads(line)
         if not isinstance(ready, dict) or ready.get("ready") is not True:
