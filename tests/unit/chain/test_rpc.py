@@ -19,9 +19,12 @@ from ibp_chain.rpc import Request, RpcClient, RpcRefusal, Unreachable, hex_bytes
 from ibp_chain.rpc_transport import KEPT_BYTES
 from tests.support.rpc_server import RpcFault, http_node, raw_http, reply, ws_node
 
+_PATIENCE_SECONDS = 60.0
+"""For what comes at once on a machine that has time."""
+
 
 def _client(url: str, **options: Any) -> RpcClient:
-    return RpcClient(url, timeout=2.0, sleep=lambda _: None, **options)
+    return RpcClient(url, timeout=_PATIENCE_SECONDS, sleep=lambda _: None, **options)
 
 
 def _echo(method: str, params: list[Any]) -> Any:
@@ -75,12 +78,12 @@ def test_a_node_that_refuses_batches_is_asked_one_by_one() -> None:
 def test_no_node_is_one_clear_line() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    for scheme in ("http", "ws"):
-        with _client(f"{scheme}://127.0.0.1:{port}", attempts=2) as client:
-            with pytest.raises(SourceError, match="no answer after 2 attempts") as caught:
-                client.call("system_chain")
-            assert "is the node running" in str(caught.value)
+        port = free.getsockname()[1]  # held, so that nobody else listens there meanwhile
+        for scheme in ("http", "ws"):
+            with _client(f"{scheme}://127.0.0.1:{port}", attempts=2) as client:
+                with pytest.raises(SourceError, match="no answer after 2 attempts") as caught:
+                    client.call("system_chain")
+                assert "is the node running" in str(caught.value)
 
 
 def test_a_busy_node_is_tried_again() -> None:
@@ -154,9 +157,13 @@ def test_a_subscription_yields_news_and_silence_and_goes_on_after_a_lost_connect
             connection.recv()  # until the client leaves
 
     with ws_node(talk) as url, _client(url) as client:
-        news = client.subscribe("sub_it", "unsub_it", idle_seconds=0.5)
+        # silence is told apart from the loss: nothing here takes as long
+        news = client.subscribe("sub_it", "unsub_it", idle_seconds=_PATIENCE_SECONDS)
         seen = [next(news) for _ in range(3)]
         assert seen == [1, None, 2]
+        client.close()
+        silent = client.subscribe("sub_it", "unsub_it", idle_seconds=0.5)
+        assert None in (next(silent), next(silent))
         client.close()
 
 
@@ -183,8 +190,8 @@ def _dripping(head: bytes, drip: bytes) -> Iterator[str]:
 
     def serve(connection: socket.socket) -> None:
         with connection:
-            connection.recv(65_536)
             try:
+                connection.recv(65_536)
                 connection.sendall(head)
                 while not over.wait(0.1):
                     connection.sendall(drip)
@@ -226,7 +233,7 @@ def test_an_answer_that_comes_in_drips_ends_with_the_attempt(head: bytes, drip: 
         pytest.raises(Unreachable, match="within 1 seconds"),
     ):
         client.call("system_chain")
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < _PATIENCE_SECONDS  # it would drip for ever
 
 
 @pytest.mark.parametrize(
@@ -239,12 +246,12 @@ def test_nobody_waits_over_http_once_interrupted(head: bytes, drip: bytes) -> No
     with (
         _dripping(head, drip) as url,
         RpcClient(
-            url, timeout=30.0, attempts=1, interrupted=lambda: time.monotonic() > began + 0.5
+            url, timeout=300.0, attempts=1, interrupted=lambda: time.monotonic() > began + 0.5
         ) as client,
         pytest.raises(Unreachable, match="interrupted"),
     ):
         client.call("system_chain")
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < _PATIENCE_SECONDS
 
 
 def _shakes_hands_and_takes_nothing(listener: socket.socket, over: threading.Event) -> None:
@@ -270,7 +277,7 @@ def _shakes_hands_and_takes_nothing(listener: socket.socket, over: threading.Eve
             )
         )
         connection.sendall(response.serialize())
-        over.wait(20.0)
+        over.wait(2 * _PATIENCE_SECONDS)
 
 
 def test_a_node_that_takes_nothing_ends_the_attempt_over_ws() -> None:
@@ -279,9 +286,9 @@ def test_a_node_that_takes_nothing_ends_the_attempt_over_ws() -> None:
         thread = threading.Thread(target=_shakes_hands_and_takes_nothing, args=(listener, over))
         thread.start()
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
-        with RpcClient(url, timeout=1.0, attempts=1) as client, pytest.raises(Unreachable):
+        with RpcClient(url, timeout=2.0, attempts=1) as client, pytest.raises(Unreachable):
             client.call("author_submitExtrinsic", "0x" + "00" * 15_000_000)
-        assert time.monotonic() - began < 12.0
+        assert time.monotonic() - began < _PATIENCE_SECONDS
         over.set()
         thread.join()
 
