@@ -36,8 +36,8 @@ class Watched:
             expected_genesis=genesis,
             observer=self.events.append,
             leaving=Event(),
-            timeout=2.0,
-            patience=2.0,
+            timeout=60.0,  # for who is there, and has little time
+            patience=60.0,
             clock=lambda: self.now,
         )
         try:

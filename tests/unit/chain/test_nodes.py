@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from websockets.sync.server import ServerConnection
 
+from ibp_chain import node_pool
 from ibp_chain.blocks import Block
 from ibp_chain.errors import SourceError
-from ibp_chain.node_events import NodeEvent, NodeFailed, Trouble
+from ibp_chain.node_events import NodeEvent, NodeFailed, NodeObserver, Trouble
 from ibp_chain.node_pool import NodePool
 from ibp_chain.node_wakes import Wakes
 from ibp_chain.node_windows import Fetching
@@ -27,7 +28,8 @@ from tests.support.rpc_server import RpcFault, http_node, raw_http, reply, ws_no
 
 TRUE = chain(range(1, 41))
 HEAD = BlockNumber(40)
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
+"""For one answer, and for the slowest of several: nobody here is slow by intent."""
 
 Answer = Callable[[str, list[Any]], Any]
 
@@ -55,16 +57,29 @@ class Opened:
 
 
 @contextmanager
-def opened(urls: Sequence[str], trust: int | None = None, **options: Any) -> Iterator[Opened]:
-    """`Nodes` over `urls`, one window at a time, that give up after `PATIENCE_SECONDS`."""
+def opened(
+    urls: Sequence[str],
+    trust: int | None = None,
+    *,
+    on_event: NodeObserver = lambda _: None,
+    **options: Any,
+) -> Iterator[Opened]:
+    """`Nodes` over `urls`, one window at a time, that give up after twice `PATIENCE_SECONDS`.
+
+    `on_event` is called with each event before whoever caused it goes on.
+    """
     leaving, events = threading.Event(), list[NodeEvent]()
-    given_up = threading.Timer(PATIENCE_SECONDS, leaving.set)
+    given_up = threading.Timer(2 * PATIENCE_SECONDS, leaving.set)
     given_up.start()
-    fetching = Fetching(trust=trust, window=4, workers=1, ahead=1, **options)
+    patient: dict[str, Any] = {"timeout": PATIENCE_SECONDS, "patience": PATIENCE_SECONDS}
+    fetching = Fetching(trust=trust, window=4, workers=1, ahead=1, **patient, **options)
+
+    def observer(event: NodeEvent) -> None:
+        events.append(event)
+        on_event(event)
+
     try:
-        with Nodes(
-            tuple(urls), fetching=fetching, observer=events.append, leaving=leaving
-        ) as nodes:
+        with Nodes(tuple(urls), fetching=fetching, observer=observer, leaving=leaving) as nodes:
             yield Opened(nodes, list(urls), leaving, events)
     finally:
         given_up.cancel()
@@ -170,38 +185,46 @@ def test_a_lie_of_where_the_chain_goes_on_behind_a_gap_costs_the_liar() -> None:
 # --- A block that does not go on where we stand -------------------------------------------
 
 
+def _moving_on(*honest: ScriptedNode) -> NodeObserver:
+    """They do once the liar is found out, and not before: they would disagree with it."""
+
+    def hear(event: NodeEvent) -> None:
+        if isinstance(event, NodeFailed) and event.trouble is Trouble.UNTRUE:
+            for node in honest:
+                node.blocks = TRUE[:31]
+
+    return hear
+
+
+@pytest.fixture
+def lasting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A liar stays away for as long as it may, that is longer than the others need."""
+    monkeypatch.setattr(node_pool, "_LIAR_FACTOR", 1_000)
+
+
+@pytest.mark.usefixtures("lasting")
 def test_who_is_ahead_of_all_others_with_a_block_that_does_not_link_is_set_aside() -> None:
     honest = [ScriptedNode(list(TRUE[:30])) for _ in range(2)]
     liar = ScriptedNode(list(TRUE[:30]))
-    with scripted(liar, *honest) as found:
+    with scripted(liar, *honest, on_event=_moving_on(*honest)) as found:
         assert found.read(1, 30) == TRUE[:30]
         (forged,) = chain([31], parent=b"\x07" * 32, salt=b"forged")  # type: ignore[arg-type]
         liar.blocks.append(forged)
         found.nodes.head()
-
-        def moves_on() -> None:
-            for node in honest:
-                node.blocks.append(TRUE[30])
-
-        later = threading.Timer(1.0, moves_on)
-        later.start()
         assert found.read(31, 31) == TRUE[30:31]
-        later.join()
         assert found.troubles(0) == {Trouble.UNTRUE}
         assert not found.troubles(1) | found.troubles(2)
 
 
+@pytest.mark.usefixtures("lasting")
 def test_the_first_block_must_follow_what_is_stood_on() -> None:
     (forged,) = chain([31], parent=b"\x07" * 32, salt=b"forged")  # type: ignore[arg-type]
     liar = ScriptedNode([*TRUE[:30], forged])
     honest = ScriptedNode(list(TRUE[:30]))
-    with scripted(liar, honest) as found:
+    with scripted(liar, honest, on_event=_moving_on(honest)) as found:
         found.nodes.stand_on(TRUE[29].ref)
         found.nodes.head()
-        later = threading.Timer(1.0, lambda: honest.blocks.append(TRUE[30]))
-        later.start()
         assert found.read(31, 31) == TRUE[30:31]
-        later.join()
         assert found.troubles(0) == {Trouble.UNTRUE}
 
 
@@ -258,8 +281,8 @@ def test_what_is_forgotten_is_found_out_anew_after_a_while() -> None:
             expected_genesis=None,
             observer=lambda _: None,
             leaving=threading.Event(),
-            timeout=2.0,
-            patience=2.0,
+            timeout=PATIENCE_SECONDS,
+            patience=PATIENCE_SECONDS,
             clock=lambda: now[0],
         )
         (member,) = pool.members
@@ -328,10 +351,21 @@ def test_who_is_well_is_not_asked_all_the_time_while_the_others_are_away() -> No
         found.nodes.head()
         away.set()
         asked.clear()
-        threading.Timer(3.0, found.leaving.set).start()
+        began = time.monotonic()
+
+        def leaves_later() -> None:
+            while not asked and not found.leaving.wait(0.05):
+                pass
+            found.leaving.wait(3.0)
+            found.leaving.set()
+
+        leaver = threading.Thread(target=leaves_later)
+        leaver.start()
         assert list(found.nodes.heads()) == []
+        leaver.join()
+        seconds = time.monotonic() - began
     surveys = asked.count("chain_getFinalizedHead")
-    assert 1 <= surveys <= 6, surveys
+    assert 1 <= surveys <= max(6, 2 * seconds), (surveys, seconds)
 
 
 def test_a_flood_of_notifications_does_not_wake_all_the_time() -> None:
@@ -347,13 +381,14 @@ def test_a_flood_of_notifications_does_not_wake_all_the_time() -> None:
 
     with ws_node(talk) as url:
         wakes = Wakes([url], leaving, unfinalised=False)
-        began, woken = time.monotonic(), 0
-        while time.monotonic() < began + 2.0:
-            wakes.wait(6.0, lambda: False)
-            woken += 1
+        began, times = time.monotonic(), list[float]()
+        for _ in range(5):
+            wakes.wait(4 * PATIENCE_SECONDS, lambda: False)
+            times.append(time.monotonic() - began)
         leaving.set()
         wakes.close()
-    assert 2 <= woken <= 5
+    # the first at once, and then one every half second at most; by the news, not by the clock
+    assert 1.999 <= times[-1] < 4 * PATIENCE_SECONDS, times
 
 
 def test_what_is_no_json_does_not_end_a_subscription_nor_show_the_url() -> None:
@@ -364,12 +399,12 @@ def test_what_is_no_json_does_not_end_a_subscription_nor_show_the_url() -> None:
         connection.send(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": "s"}))
         talks.append(1)
         connection.send("no json")
-        leaving.wait(5.0)
+        leaving.wait(PATIENCE_SECONDS)
 
     with ws_node(talk) as url:
         secret = url.replace("ws://", "ws://user:password@") + "/key?token=secret"
         wakes = Wakes([secret], leaving, unfinalised=False)
-        deadline = time.monotonic() + 10.0
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while len(talks) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
         names = [thread.name for thread in threading.enumerate() if "heads of" in thread.name]

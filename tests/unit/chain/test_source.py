@@ -15,7 +15,7 @@ ONE = BlockNumber(1)
 
 
 def _source(url: str, **options: Any) -> NodeSource:
-    client = RpcClient(url, timeout=2.0, attempts=1, sleep=lambda _: None)
+    client = RpcClient(url, timeout=60.0, attempts=1, sleep=lambda _: None)
     return NodeSource(url, client=client, **options)
 
 
