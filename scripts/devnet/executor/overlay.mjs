@@ -74,8 +74,9 @@ export class Overlay {
   // removed already count. Returns how many of those there were, and whether some are left.
   clearPrefix(prefix, limit = Infinity) {
     if (CHILD_STORAGE.startsWith(prefix) || prefix.startsWith(CHILD_STORAGE)) return { count: 0, isRest: false }
-    for (const [key, value] of this.#merged()) {
-      if (value !== null && key.startsWith(prefix)) this.#put(key, null)
+    for (let at = placeOf(prefix, this.#touched); this.#touched[at]?.startsWith(prefix); at++) {
+      const key = this.#touched[at]
+      if (this.#changed(key)) this.#put(key, null)
     }
     let count = 0
     for (const [key] of this.#state.entries(prefix)) {
@@ -111,16 +112,12 @@ export class Overlay {
 
   // [key, 0x hex or null] pairs, in order.
   changes() {
-    const pairs = [...this.#merged()].map(([key, value]) => [key, value && hexOf(value)])
-    return pairs.sort(([a], [b]) => (a < b ? -1 : 1))
+    const pairs = this.#touched.map((key) => [key, this.#changed(key)])
+    return pairs.filter(([, value]) => value !== undefined).map(([key, value]) => [key, value && hexOf(value)])
   }
 
   get #top() {
     return this.#layers[this.#layers.length - 1]
-  }
-
-  #merged() {
-    return this.isInTransaction ? new Map(this.#layers.flatMap((layer) => [...layer])) : this.#top
   }
 
   #needTransaction() {
