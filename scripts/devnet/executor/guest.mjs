@@ -1,14 +1,12 @@
 // The runtime's memory as host functions see it: arguments, and results that are put there.
 //
 // A span is an i64: the pointer in its low half, the length in its high half.
-import { compactToU8a, u8aConcat } from '@polkadot/util'
+import { compactAddLength, u8aConcat } from '@polkadot/util'
 
-const NONE = new Uint8Array([0])
 const SOME = new Uint8Array([1])
 
 export const some = (bytes) => u8aConcat(SOME, bytes)
-export const none = NONE
-export const lengthPrefixed = (bytes) => u8aConcat(compactToU8a(bytes.length), bytes)
+export const none = new Uint8Array([0])
 
 export class Guest {
   heap // the Allocator of the call that is executed
@@ -51,7 +49,7 @@ export class Guest {
 
   // As `putSpan`, an Option<Vec<u8>>.
   putOption(bytes) {
-    return this.putSpan(bytes === undefined ? none : some(lengthPrefixed(bytes)))
+    return this.putSpan(bytes === undefined ? none : some(compactAddLength(bytes)))
   }
 }
 
