@@ -18,6 +18,7 @@ from ibp_chain.scale.primitives import encode_compact
 from ibp_chain.trie import trie_root
 from scripts.devnet_node import SERVER, find_node, install_packages
 from scripts.public_data import chain_spec
+from tests.support.peers import octets
 
 MODULES = SERVER / "executor"
 CURVE_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
@@ -142,7 +143,7 @@ class Model:
         return [len(doomed), len(doomed) < len(before)]
 
     def root(self) -> str:
-        entries = ((_octets(key), _octets(value)) for key, value in self.now.items())
+        entries = ((octets(key), octets(value)) for key, value in self.now.items())
         return "0x" + trie_root(entries, 1).hex()
 
     def start(self) -> None:
@@ -195,10 +196,6 @@ def test_storage_is_what_transactions_and_prefixes_leave_of_it() -> None:
         after = {**state, **dict(changes)}
         assert {key: value for key, value in after.items() if value is not None} == model.now
         assert changes == sorted(changes)
-
-
-def _octets(text: str) -> bytes:
-    return bytes.fromhex(text.removeprefix("0x"))
 
 
 # --- appending ---
