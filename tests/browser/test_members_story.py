@@ -57,6 +57,21 @@ def test_it_finds_itself_and_sees_its_lock_and_the_gap_in_it(page: Page, site: s
     shoot(page, "member")
 
 
+def test_a_click_on_what_was_found_does_not_make_the_list_anew(page: Page, site: str) -> None:
+    """What is made anew between the button's going down and up is not clicked."""
+    page.goto(f"{site}/members")
+    asked: list[str] = []
+    page.on("request", lambda sent: asked.append(sent.url) if "?q=amf" in sent.url else None)
+    page.get_by_role("searchbox").fill("amf")
+    expect(page.locator("#list tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="Amforc").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Amforc")
+    assert len(asked) == 1, asked
+    page.goto(f"{site}/members")
+    page.get_by_label("Standing").select_option("suspended")
+    expect(page.locator("#list tbody tr")).to_have_count(2)
+
+
 def test_it_checks_the_proof_of_a_day_in_the_browser(page: Page, site: str, tmp_path: Path) -> None:
     page.goto(f"{site}/members/amforc")
     page.get_by_role("link", name=f"check the proof of polkadot on {_DAY}").click()
