@@ -38,6 +38,9 @@ class Place(Protocol):
     def begun(self) -> bool:
         """Whether anybody has written into it."""
 
+    def wait_until_left(self) -> None:
+        """Until whoever was killed over it holds nothing of it any more."""
+
     def editing(self) -> AbstractContextManager[Execute]:
         """Change rows behind the store's back, whatever constraints say."""
 
@@ -102,6 +105,9 @@ class File:
 
     def begun(self) -> bool:
         return self.path.with_name(self.path.name + "-wal").exists()
+
+    def wait_until_left(self) -> None:
+        """A process that was waited for has no lock left."""
 
     @contextmanager
     def editing(self) -> Iterator[Execute]:
@@ -177,6 +183,9 @@ class InServer:
 
     def begun(self) -> bool:
         return bool(self.tables())
+
+    def wait_until_left(self) -> None:
+        self.server.wait_until_left(self.database)
 
     @contextmanager
     def editing(self) -> Iterator[Execute]:

