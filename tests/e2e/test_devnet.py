@@ -40,6 +40,8 @@ CODE_KEY = b":code"
 UNUSED_KEY = b"nothing is stored here"
 SLOT_MS = 6_000
 HOUR_MS = 3_600_000
+PATIENCE_SECONDS = 120.0
+"""For answers and ends that come at once on a machine that has time."""
 
 Remark = Callable[[Devnet, str, bytes], bytes]
 
@@ -329,7 +331,7 @@ def test_nonsense_is_refused_with_a_reason(
 ) -> None:
     head = each.head_hash()
     body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
-    reply = httpx.post(each.http_url, json=body).json()
+    reply = httpx.post(each.http_url, json=body, timeout=PATIENCE_SECONDS).json()
     assert (reply["id"], reply["error"]["code"]) == (7, code)
     assert reply["error"]["message"]
     assert each.head_hash() == head
@@ -346,7 +348,8 @@ def test_web_pages_cannot_steer_the_chain(chain: Devnet) -> None:
     body = {"jsonrpc": "2.0", "id": 1, "method": "dev_newBlock", "params": []}
     head = chain.head_hash()
     for origin in ("https://example.org", "null", "http://127.0.0.1.example.org"):
-        reply = httpx.post(chain.http_url, json=body, headers={"Origin": origin})
+        headers = {"Origin": origin}
+        reply = httpx.post(chain.http_url, json=body, headers=headers, timeout=PATIENCE_SECONDS)
         assert reply.status_code == httpx.codes.FORBIDDEN
     assert chain.head_hash() == head
 
@@ -447,7 +450,7 @@ def test_nothing_is_left_when_the_parent_is_killed() -> None:
         assert is_running(server)
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while is_running(server):
         assert time.monotonic() < deadline, "the server outlives its parent"
         time.sleep(0.05)
@@ -456,10 +459,12 @@ def test_nothing_is_left_when_the_parent_is_killed() -> None:
 def is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+        if not Path("/proc/self/stat").is_file():
+            return True
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except (ProcessLookupError, FileNotFoundError):  # it may end between the two looks
         return False
-    stat = Path(f"/proc/{process}/stat")  # a zombie that nobody has waited for does not run
-    return not (stat.is_file() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
+    return stat.rpartition(")")[2].split()[0] != "Z"  # a zombie that nobody has waited for
 
 
 def test_outside_a_source_checkout_the_command_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
