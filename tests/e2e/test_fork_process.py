@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -19,16 +20,18 @@ def _dies(fork: ForkProcess) -> None:
     os.waitid(os.P_PID, fork._process.pid, os.WEXITED | os.WNOWAIT)
 
 
+@contextmanager
+def _dead() -> Iterator[ForkProcess]:
+    with RpcClient("http://127.0.0.1:9") as nobody, start_fork(nobody) as fork:
+        _dies(fork)
+        yield fork
+
+
 @pytest.mark.parametrize("asked", [lambda fork: fork.open(SOMEWHERE), lambda fork: fork.build(b"")])
 def test_a_program_that_died_before_it_is_asked_is_said_so(
     asked: Callable[[ForkProcess], object],
 ) -> None:
-    with (
-        RpcClient("http://127.0.0.1:9") as nobody,
-        pytest.raises(SourceError, match="the fork ended with code -9"),
-        start_fork(nobody) as fork,
-    ):
-        _dies(fork)
+    with pytest.raises(SourceError, match="the fork ended with code -9"), _dead() as fork:
         asked(fork)
 
 
