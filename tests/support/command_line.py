@@ -64,11 +64,16 @@ class Started:
     @property
     def stdout(self) -> str:
         """So far."""
-        return self.said[0].read_text() if self.said[0].exists() else ""
+        return self._so_far(0)
 
     @property
     def stderr(self) -> str:
-        return self.said[1].read_text() if self.said[1].exists() else ""
+        return self._so_far(1)
+
+    def _so_far(self, which: int) -> str:
+        """It may end in the middle of a character."""
+        path = self.said[which]
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def wait(self) -> int:
         """Its exit code; a signal's number with a minus sign."""

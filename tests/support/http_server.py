@@ -13,10 +13,15 @@ class Quiet(BaseHTTPRequestHandler):
         return
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    """Who finds no room, where this thread is late to accept, asks again after a second or more."""
+
+
 @contextmanager
 def http_server(handler: type[Quiet]) -> Iterator[str]:
     """Its URL, without a slash at the end; no thread is left of it."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

@@ -110,6 +110,7 @@ class ReplayedNode:
 @contextmanager
 def served(node: ReplayedNode) -> Iterator[str]:
     """Its URL."""
+    _history()  # whoever asks does not wait for seconds of replay
     with http_node(node) as url:
         yield url
 

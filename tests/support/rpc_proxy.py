@@ -60,6 +60,7 @@ _AT_A_BLOCK = {
     "state_call": 2,
 }
 """Where the block's hash stands in the params of a method; what it answers never changes then."""
+_NODE_SECONDS = 300.0
 Known = dict[str | None, str]
 """Results of such calls: a node computes each of them once, however many proxies there are."""
 
@@ -69,7 +70,8 @@ def rpc_proxy(node_url: str, known: Known | None = None) -> Iterator[Proxy]:
     """Before the node at `node_url`, which speaks http."""
     faults, lock = Faults(), Lock()
     told_before: Known = {} if known is None else known
-    with httpx.Client(timeout=30) as client:
+    # whoever asks has a limit of its own: the proxy's would be taken for a fault of the node
+    with httpx.Client(timeout=_NODE_SECONDS) as client:
 
         def exchange(body: bytes) -> bytes:
             """The node's answer to one request or a batch, as `faults` have it."""
