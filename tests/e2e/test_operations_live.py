@@ -298,21 +298,23 @@ def test_a_watch_that_is_killed_loses_nothing_and_repeats_only_what_was_on_its_w
     (cancelled,) = (each for each in truth if each["event"] == "cancelled")
     assert cancelled["who"] == address(3)
 
-    taken, killed = list[str](), threading.Event()
-    state = chain.folder / "watch.json"
-    with receiving(taken, killed, fail_first=2) as url:
+    taken, enough, killed = list[str](), threading.Event(), threading.Event()
+    state, problems = chain.folder / "watch.json", chain.folder / "watch.stderr"
+    with receiving(taken, enough, killed, fail_first=2) as url:
         command = [sys.executable, "-m", "ibp_chain.cli.app", *map(str, watching)]
-        process = subprocess.Popen(
-            [*command, "--state", str(state)],
-            env={**os.environ, "IBP_WEBHOOK": url},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        with problems.open("wb") as stderr:
+            process = subprocess.Popen(
+                [*command, "--state", str(state)],
+                env={**os.environ, "IBP_WEBHOOK": url},
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
         try:
-            assert killed.wait(120)
+            assert enough.wait(120), (len(taken), problems.read_text())
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
+            killed.set()
         assert 0 < len(taken) < len(keys)
         resumed = said(*watching[1:-2], "--once", "--state", state, "--webhook", url)
         assert resumed.code == 0, resumed.error
@@ -321,18 +323,24 @@ def test_a_watch_that_is_killed_loses_nothing_and_repeats_only_what_was_on_its_w
 
 
 @contextmanager
-def receiving(taken: list[str], enough: threading.Event, fail_first: int) -> Iterator[str]:
-    """A webhook that fails first, then takes reports, slowly enough to be killed between two."""
+def receiving(
+    taken: list[str], enough: threading.Event, killed: threading.Event, fail_first: int
+) -> Iterator[str]:
+    """A webhook that fails first, then takes reports, and none between `enough` and `killed`."""
     failures = iter(range(fail_first))
 
     class Handler(Quiet):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
+            if enough.is_set() and not killed.is_set():
+                killed.wait(120)  # it gave the fifth up, and tries again
+                return
             failed = next(failures, None) is not None
             if not failed:
                 taken.append(self.headers["Idempotency-Key"])
             if len(taken) == 5 and not enough.is_set():
                 enough.set()
+                killed.wait(120)
                 return  # it never hears that this one was taken
             self.send_response(503 if failed else 200)
             self.send_header("Content-Length", "0")
