@@ -7,7 +7,6 @@ says why.
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 
 from ibp_chain.archive import ArchiveSource, verify
 from ibp_chain.blocks import BlockRef, Header
+from ibp_chain.errors import ConfigError
 from ibp_chain.node_agreement import NodesDisagree
 from ibp_chain.node_windows import Fetching, NoNodeKeeps
 from ibp_chain.source import EVENTS_KEY, NodeSource, WrongChain
@@ -39,13 +39,13 @@ from tests.support.chain import GENESIS, ScriptedNode, chain, header_json
 from tests.support.command_line import Started, assert_done, assert_one_clear_line, ibp, started
 from tests.support.delegators import Delegators
 from tests.support.followed import (
-    PATIENCE_SECONDS,
     Follower,
     clean_root,
     following,
     stored_root,
 )
 from tests.support.ledgers import Ledgers, dump
+from tests.support.patience import until
 from tests.support.postgres import Postgres
 from tests.support.rpc_proxy import Known, Proxy, rpc_proxy
 from tests.support.rpc_server import http_node
@@ -54,6 +54,11 @@ pytestmark = pytest.mark.live
 
 GAP = 300
 FAST = Fetching(proofs=True, window=4, poll_seconds=0.1, timeout=30.0, patience=30.0)
+BELOW_GAP = 9
+"""Blocks, in three windows; which of two nodes is asked for which is for their threads to find."""
+SURE = 2
+"""Bodies that a node is asked for, and one more, whichever windows it gets: behind the gap there
+are two, of four blocks and of three, and each of two nodes gets one of them."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
             devnet.new_block(count=4)
             for _ in range(2):
                 busy.block()
-            hashes = tuple("0x" + block.hash.hex() for block in node.blocks(node.first()))
+            blocks = list(node.blocks(node.first()))
+            assert sum(block.header.number < GAP for block in blocks) == BELOW_GAP
+            hashes = tuple("0x" + block.hash.hex() for block in blocks)
         head, root = clean_root(devnet.url, tmp_path_factory.mktemp("clean"))
         known: Known = {}
         with rpc_proxy(devnet.http_url, known) as honest:
@@ -107,7 +114,7 @@ def test_when_a_node_goes_down_midway_the_others_deliver_the_rest(
     played: Played, proxy: Proxy, tmp_path: Path, scheme: str
 ) -> None:
     url = proxy.http_url if scheme == "http" else proxy.ws_url
-    faults, blocks = proxy.faults, iter(range(6))
+    faults, blocks = proxy.faults, iter(range(SURE))
 
     def fails(method: str) -> None:
         if method == "chain_getBlock" and next(blocks, None) is None:
@@ -151,7 +158,7 @@ def test_when_the_only_node_is_away_the_follower_waits_and_goes_on(
 
 def _later(lie: Callable[[Any, list[Any]], Any]) -> Any:
     """Tells the truth at first."""
-    told = iter(range(4))
+    told = iter(range(SURE))
     return lambda truth, params: truth if next(told, None) is not None else lie(truth, params)
 
 
@@ -217,7 +224,7 @@ def test_an_answer_that_is_none_is_asked_of_another_node(
 def test_blocks_that_one_node_has_forgotten_come_from_another(
     played: Played, proxy: Proxy, tmp_path: Path
 ) -> None:
-    proxy.faults.pruned = frozenset(played.hashes[:8])
+    proxy.faults.pruned = frozenset(played.hashes[:BELOW_GAP])
     plan = played.follow(tmp_path, proxy.http_url, played.honest)
     with following(plan) as follower:
         follower.wait_for(lambda: follower.committed == played.head)
@@ -312,7 +319,7 @@ def test_with_too_few_nodes_for_a_majority_nothing_is_taken(
         played.follow(tmp_path, proxy.http_url, played.honest),
         fetching=replace(FAST, trust=2),
     )
-    blocks = iter(range(5))
+    blocks = iter(range(SURE))
 
     def fails(method: str) -> None:
         if method == "chain_getBlock" and next(blocks, None) is None:
@@ -367,6 +374,7 @@ def test_killed_anywhere_it_resumes_with_nothing_lost_or_doubled(
         with started(*_command(plan)) as process:
             running.append(process)
             assert process.wait() == -signal.SIGKILL, process.stderr
+        place.wait_until_left()  # a server ends a session, and its lock, a moment later
     proxy.faults.heard = lambda _: None
     with following(plan) as follower:
         follower.wait_for(lambda: _stands(place.url) == played.head)
@@ -382,19 +390,19 @@ def test_killed_anywhere_it_resumes_with_nothing_lost_or_doubled(
 
 
 def _until_said(process: Started, *lines: str) -> None:
-    _until(lambda: set(lines) <= set(process.stdout.splitlines()))
+    _until(process, lambda: set(lines) <= set(process.stdout.splitlines()))
 
 
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def _until(process: Started, holds: Callable[[], bool]) -> None:
+    until(holds, lambda: process.stdout + process.stderr)
 
 
 def _stands(url: str) -> BlockRef | None:
-    with Store(url) as store:
-        return store.head()
+    try:
+        with Store(url) as store:
+            return store.head()
+    except ConfigError:  # nobody has written into it yet
+        return None
 
 
 def test_a_second_writer_is_refused_whichever_process_it_is(played: Played, tmp_path: Path) -> None:
@@ -457,7 +465,10 @@ def test_with_stay_a_chain_whose_check_failed_does_not_stop_the_others(
 ) -> None:
     config = tmp_path / "chains.toml"
     with rpc_proxy(played.devnet.http_url, played.known) as away:
-        away.faults.down = True
+        # not from the start: who has never had an answer does not wait for one
+        away.faults.heard = lambda method: (
+            setattr(away.faults, "down", True) if method == "chain_getFinalizedHead" else None
+        )
         config.write_text(
             f"""
             [chains.one]
@@ -474,8 +485,8 @@ def test_with_stay_a_chain_whose_check_failed_does_not_stop_the_others(
         proxy.faults.lies.update(_fork_of_the_head(played)[1])
         serving = ("--stay", "--status", "127.0.0.1:0")
         with started("ledger", "follow-all", config, *serving) as process:
-            _until(lambda: "until SIGTERM" in process.stderr)
-            away.faults.down = False
+            _until(process, lambda: "until SIGTERM" in process.stderr)
+            away.faults.heard, away.faults.down = lambda _: None, False
             _until_said(process, f"one: block {played.head.number}")
             os.kill(process.pid, signal.SIGTERM)
             assert process.wait() == 1, process.stderr
