@@ -9,9 +9,9 @@ from websockets.asyncio.server import ServerConnection
 
 from oracles.probes.outcomes import Doubt, Failed, Ok, Outcome, Reason, Result, Unknown
 from oracles.probes.targets import Kind, Scheme
-from oracles.probes.wire import Limits
 from tests.support.boot_node import HEADER, NOT_AVAILABLE, boot_node, web_boot_node
 from tests.support.probed import (
+    NEVER_SLOW,
     NOW,
     Authority,
     Request,
@@ -23,7 +23,6 @@ from tests.support.probed import (
     web_socket,
 )
 
-PATIENCE = Limits(seconds=0.5)
 SIZE = 3_000_000_000
 DAY = 86_400
 
@@ -36,7 +35,7 @@ def authority() -> Authority:
 def test_a_boot_node_that_agrees_on_noise_is_up() -> None:
     async def run() -> Result:
         async with boot_node() as port:
-            return await poll(target(port, Scheme.TCP, Kind.BOOT))
+            return await poll(target(port, Scheme.TCP, Kind.BOOT), slow_at=NEVER_SLOW)
 
     result = asyncio.run(run())
     assert isinstance(result.outcome, Ok)
@@ -49,7 +48,7 @@ def test_a_boot_node_behind_a_web_socket_is_up(authority: Authority, address: st
     async def run() -> Result:
         async with web_boot_node(tls=authority.server(), address=address) as port:
             one = target(port, Scheme.WSS, Kind.BOOT, address=address)
-            return await poll(one, authority.client())
+            return await poll(one, authority.client(), slow_at=NEVER_SLOW)
 
     result = asyncio.run(run())
     assert isinstance(result.outcome, Ok)
@@ -85,7 +84,7 @@ def test_what_is_no_multistream_fails(told: bytes) -> None:
 
     async def run() -> Result:
         async with tcp(handle) as port:
-            return await poll(target(port, Scheme.TCP, Kind.BOOT), limits=PATIENCE)
+            return await poll(target(port, Scheme.TCP, Kind.BOOT))
 
     outcome = asyncio.run(run()).outcome
     assert isinstance(outcome, Failed)
@@ -99,7 +98,7 @@ def test_a_boot_node_that_refuses_for_ever_or_leaves_in_between_fails() -> None:
 
     async def run() -> Result:
         async with tcp(refuse) as port:
-            return await poll(target(port, Scheme.TCP, Kind.BOOT), limits=PATIENCE)
+            return await poll(target(port, Scheme.TCP, Kind.BOOT))
 
     outcome = asyncio.run(run()).outcome
     assert isinstance(outcome, Failed)
@@ -113,7 +112,7 @@ def test_a_boot_node_that_speaks_text_messages_fails() -> None:
 
     async def run() -> Result:
         async with web_socket(talk) as port:
-            return await poll(target(port, Scheme.WS, Kind.BOOT), limits=PATIENCE)
+            return await poll(target(port, Scheme.WS, Kind.BOOT))
 
     outcome = asyncio.run(run()).outcome
     assert isinstance(outcome, Failed)
@@ -152,7 +151,7 @@ def snapshot(store: Store, **given: Any) -> Result:
     async def run() -> Result:
         async with http_server(store.respond) as port:
             one = target(port, Scheme.HTTP, Kind.SNAPSHOT, path="/polkadot.tar.lz4?v=1")
-            return await poll(one, limits=PATIENCE, **given)
+            return await poll(one, slow_at=NEVER_SLOW, **given)
 
     return asyncio.run(run())
 
@@ -175,7 +174,8 @@ def test_a_snapshot_over_tls_is_asked_for_under_its_name(authority: Authority) -
 
     async def run() -> Result:
         async with http_server(store.respond, tls=authority.server()) as port:
-            return await poll(target(port, Scheme.HTTPS, Kind.SNAPSHOT), authority.client())
+            one = target(port, Scheme.HTTPS, Kind.SNAPSHOT)
+            return await poll(one, authority.client(), slow_at=NEVER_SLOW)
 
     assert isinstance(asyncio.run(run()).outcome, Ok)
 

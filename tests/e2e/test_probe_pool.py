@@ -1,11 +1,13 @@
 """Many polls at once: bounded, in time, cancellable, without a socket left behind."""
 
 import asyncio
+import gc
 import os
 import resource
+import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,13 +17,35 @@ from oracles.probes.pool import Pace, _together, probe_all
 from oracles.probes.slots import Freshness, settle
 from oracles.probes.targets import Kind, Scheme, Target
 from oracles.probes.wire import Limits
-from tests.support.probed import Node, http_node, poll, target, tcp, tools, ws_node
+from tests.support.probed import (
+    NEVER_LATE,
+    Node,
+    http_node,
+    poll,
+    target,
+    tcp,
+    tools,
+    ws_node,
+)
 
-SILENT = Limits(seconds=30.0)
+SILENT = Limits(seconds=300.0)
 
 
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+def open_files() -> set[str]:
+    """By what they are: another's that is closed meanwhile makes room for none of ours."""
+    found = set()
+    for handle in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(str(handle.readlink()))
+    return found
+
+
+async def until_closed(before: set[str]) -> None:
+    """Waits until no file is open that was not `before`."""
+    ends = time.monotonic() + 60
+    while left := open_files() - before:
+        assert time.monotonic() < ends, left
+        await asyncio.sleep(0.01)
 
 
 async def no_answer(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
@@ -50,6 +74,7 @@ def test_results_come_in_the_order_of_the_targets() -> None:
 def test_no_more_than_allowed_run_at_once_in_all_and_to_one_host() -> None:
     running = {"127.0.0.1": 0, "127.0.0.2": 0}
     most = {"all": 0, "host": 0}
+    all_there = asyncio.Event()
 
     class Counting(Node):
         def __init__(self, address: str) -> None:
@@ -60,6 +85,9 @@ def test_no_more_than_allowed_run_at_once_in_all_and_to_one_host() -> None:
             running[self.address] += 1
             most["all"] = max(most["all"], sum(running.values()))
             most["host"] = max(most["host"], *running.values())
+            if most == {"all": 5, "host": 3}:
+                all_there.set()
+            await asyncio.wait_for(all_there.wait(), 60)
             await asyncio.sleep(0.01)
             running[self.address] -= 1
             return await super().reply(raw)
@@ -80,7 +108,7 @@ def test_no_more_than_allowed_run_at_once_in_all_and_to_one_host() -> None:
 
 
 def test_the_starts_are_spread() -> None:
-    starts: list[float] = []
+    """None is early; that one is late may be this machine's doing, so of some rounds one counts."""
 
     class Noting(Node):
         async def reply(self, raw: bytes | str) -> str:
@@ -89,13 +117,22 @@ def test_the_starts_are_spread() -> None:
             return await super().reply(raw)
 
     async def run() -> None:
+        loop, pace = asyncio.get_running_loop(), Pace(per_host=5, spread_seconds=0.5)
         async with ws_node(Noting()) as port, tools() as given:
-            await probe_all(
-                [target(port) for _ in range(5)], given, Pace(per_host=5, spread_seconds=0.5)
-            )
+            ends = loop.time() + 60
+            while True:
+                starts.clear()
+                begun = loop.time()
+                await probe_all([target(port) for _ in range(5)], given, pace)
+                after = [start - begun for start in starts]
+                assert len(after) == 5
+                assert all(at >= 0.0999 * turn for turn, at in enumerate(after)), after
+                if after[0] <= 0.1 and after[-1] <= 0.6:
+                    return
+                assert loop.time() < ends, after
 
+    starts: list[float] = []
     asyncio.run(run())
-    assert 0.35 <= max(starts) - min(starts) <= 0.6
 
 
 def test_the_members_of_a_service_start_together() -> None:
@@ -112,7 +149,7 @@ def test_what_the_slot_has_no_time_for_is_unknown() -> None:
             targets = [target(port) for _ in range(3)]
             start = time.perf_counter()
             results = await probe_all(targets, given, Pace(per_host=2, deadline_seconds=0.3))
-            assert time.perf_counter() - start < 1.0
+            assert time.perf_counter() - start < 60  # of the five minutes that each of them has
             return results
 
     doubts = [
@@ -123,10 +160,12 @@ def test_what_the_slot_has_no_time_for_is_unknown() -> None:
 
 @pytest.mark.parametrize("scheme", [Scheme.WS, Scheme.WSS, Scheme.HTTP, Scheme.HTTPS, Scheme.TCP])
 def test_a_cancelled_poll_leaves_no_socket(scheme: Scheme) -> None:
-    left = asyncio.Event()
+    heard, left = asyncio.Event(), asyncio.Event()
 
-    async def watched(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-        await no_answer(reader, _writer)
+    async def watched(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        heard.set()
+        await no_answer(reader, writer)
         left.set()
 
     async def run() -> None:
@@ -134,14 +173,13 @@ def test_a_cancelled_poll_leaves_no_socket(scheme: Scheme) -> None:
         async with tcp(watched) as port, tools(limits=SILENT) as given:
             before = open_files()
             polling = asyncio.create_task(probe_all([target(port, scheme, kind)], given, Pace()))
-            await asyncio.sleep(0.2)
-            assert open_files() > before
+            await asyncio.wait_for(heard.wait(), 60)
+            assert open_files() - before
             polling.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await polling
-            await asyncio.wait_for(left.wait(), 1.0)
-            await asyncio.sleep(0.05)
-            assert open_files() == before
+            await asyncio.wait_for(left.wait(), 60)
+            await until_closed(before)
 
     asyncio.run(run())
 
@@ -153,8 +191,7 @@ def test_polls_leave_no_socket(scheme: Scheme) -> None:
         async with serving as port, tools() as given:
             before = open_files()
             await probe_all([target(port, scheme) for _ in range(10)], given, Pace())
-            await asyncio.sleep(0.05)
-            assert open_files() == before
+            await until_closed(before)
 
     asyncio.run(run())
 
@@ -162,9 +199,10 @@ def test_polls_leave_no_socket(scheme: Scheme) -> None:
 @contextmanager
 def no_more_files() -> Iterator[None]:
     """Every further socket fails with EMFILE."""
+    gc.collect()  # what is closed later than this would make room
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken: list[int] = []
-    resource.setrlimit(resource.RLIMIT_NOFILE, (open_files() + 16, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(open_files()) + 16, hard))
     try:
         try:
             while True:
@@ -200,16 +238,14 @@ def test_no_route_is_unknown(scheme: Scheme) -> None:
 
 def test_silence_counts_only_where_the_network_reaches_somebody() -> None:
     async def results_of(targets: Sequence[Target]) -> tuple[Result, ...]:
-        async with tools(limits=Limits(seconds=1.0)) as given:
+        async with tools(watched=NEVER_LATE) as given:
             results = await probe_all(targets, given, Pace())
         return settle(results, Freshness(least_members=1))
 
-    async def run() -> None:
-        async with ws_node(Node()) as port, tcp(no_answer) as closing:
-            dead = [target(closing, member="dead"), target(1, address="::1", member="dead")]
-            alive = target(port)
-        # both servers are gone: nothing answers over either family
-        for result in await results_of([*dead, alive]):
+    async def run(closed: int, also_closed: int) -> None:
+        dead = [target(closed, member="dead"), target(1, address="::1", member="dead")]
+        # nothing answers over either family
+        for result in await results_of([*dead, target(also_closed)]):
             assert isinstance(result.outcome, Unknown)
             assert result.outcome.doubt is Doubt.OWN_NETWORK
         async with ws_node(Node()) as port:
@@ -217,25 +253,29 @@ def test_silence_counts_only_where_the_network_reaches_somebody() -> None:
         assert isinstance(one.outcome, Failed)
         assert one.outcome.reason is Reason.REFUSED
         assert isinstance(six.outcome, Unknown)
-        assert isinstance(other.outcome, Ok | Slow)
+        assert isinstance(other.outcome, Ok | Slow), other
 
-    asyncio.run(run())
+    with ExitStack() as stack:
+        taken = [stack.enter_context(socket.socket()) for _ in range(2)]
+        for one in taken:
+            one.bind(("127.0.0.1", 0))  # bound and not listening: nobody else can be there
+        asyncio.run(run(*(one.getsockname()[1] for one in taken)))
 
 
 def test_a_process_that_is_busy_itself_blames_nobody() -> None:
     """The loop is blocked just when the answer is there: the time is not the member's."""
 
-    async def run() -> None:
-        async def block() -> None:
-            while True:
-                await asyncio.sleep(0.01)
-                time.sleep(0.15)  # noqa: ASYNC251 - what is tested
+    class Blocking(Node):
+        async def reply(self, raw: bytes | str) -> str:
+            told = await super().reply(raw)
+            if "chain_getHeader" in str(raw):
+                # sent at once, and read when this is over
+                asyncio.get_running_loop().call_soon(time.sleep, 0.3)
+            return told
 
-        node = Node(delay=0.02, delayed=frozenset({"chain_getHeader"}))
-        async with ws_node(node) as port, tools() as given:
-            blocking = asyncio.create_task(block())
+    async def run() -> None:
+        async with ws_node(Blocking()) as port, tools() as given:
             result = (await probe_all([target(port)], given, Pace()))[0]
-            blocking.cancel()
         assert isinstance(result.outcome, Unknown), result
         assert result.outcome.doubt is Doubt.OWN_LOOP
         assert result.facts.own_lag_us is not None
@@ -245,11 +285,18 @@ def test_a_process_that_is_busy_itself_blames_nobody() -> None:
 
 
 def test_a_late_answer_in_a_process_that_stood_still_is_unknown() -> None:
+    heard = asyncio.Event()
+
+    async def hears(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        heard.set()
+        await no_answer(reader, writer)
+
     async def run() -> Result:
-        async with tcp(no_answer) as port, tools(limits=Limits(seconds=0.3)) as given:
+        async with tcp(hears) as port, tools(limits=Limits(seconds=2.0)) as given:
             polling = asyncio.create_task(probe_all([target(port)], given, Pace()))
-            await asyncio.sleep(0.1)
-            time.sleep(0.6)  # noqa: ASYNC251 - what is tested
+            await asyncio.wait_for(heard.wait(), 60)
+            time.sleep(2.1)  # noqa: ASYNC251 - what is tested
             return (await polling)[0]
 
     outcome = asyncio.run(run()).outcome

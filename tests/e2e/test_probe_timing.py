@@ -1,11 +1,13 @@
 """The acceptance of response times: server delay is seen, network delay under it is not.
 
 Medians of several polls. What else runs on this machine only ever adds, also to the servers and
-proxies of this test, so of three rounds the best counts; a wrong definition fails them all.
+proxies of this test, so of a minute's rounds the best counts; a wrong definition fails them all.
 """
 
 import asyncio
 import ssl
+import time
+from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
@@ -30,12 +32,20 @@ from tests.support.probed import (
 )
 
 SERVER_MILLIS = (0, 50, 99, 101, 500)
-ROUNDS = 3
+SECONDS = 60.0
 POLLS = 3
 WITHIN_MICROS = 5_000
 
 
 MEASURED = frozenset({"chain_getHeader"})
+
+
+def rounds() -> Iterator[int]:
+    """Their numbers, for a minute, and two at least."""
+    ends, number = time.monotonic() + SECONDS, 0
+    while number < 2 or time.monotonic() < ends:
+        yield number
+        number += 1
 
 
 class Measured:
@@ -66,19 +76,19 @@ async def measured(
     """Asserts that some round of polls measured the server's delay and nothing else."""
     node = Node(delay=server_millis / 1_000, delayed=frozenset({"chain_getHeader"}))
     serving: Any = ws_node if scheme.web_socket else http_node
-    rounds = []
+    seen = []
     async with (
         serving(node, tls=server) as port,
         delayed(port, network_millis / 1_000) as proxy,
     ):
-        for _ in range(ROUNDS):
+        for _ in rounds():
             found = Measured()
             await found.poll(target(proxy, scheme), given)
             assert min(found.round_trips) >= 2 * 1_000 * network_millis
-            rounds.append(found.response_times)
+            seen.append(found.response_times)
             if abs(median(found.response_times) - 1_000 * server_millis) <= WITHIN_MICROS:
                 return
-    raise AssertionError(f"{server_millis} ms measured as {rounds} µs")
+    raise AssertionError(f"{server_millis} ms measured as {seen} µs")
 
 
 @pytest.mark.parametrize("scheme", [Scheme.WSS, Scheme.HTTPS])
@@ -98,17 +108,20 @@ def test_response_times_are_right_within_5_ms_at_the_median(
 
 
 def test_boot_nodes_are_timed_by_what_lies_between_an_answer_and_a_refusal() -> None:
-    async def run() -> float:
+    async def run() -> list[float]:
         medians = []
         async with (
             tools() as given,
             boot_node(noise_seconds=0.05) as port,
             delayed(port, 0.008) as proxy,
         ):
-            for _ in range(ROUNDS):
+            for _ in rounds():
                 found = Measured()
                 await found.poll(target(proxy, Scheme.TCP, Kind.BOOT), given)
                 medians.append(median(found.response_times))
-        return min(medians)
+                if abs(medians[-1] - 50_000) <= WITHIN_MICROS:
+                    break
+        return medians
 
-    assert abs(asyncio.run(run()) - 50_000) <= WITHIN_MICROS
+    medians = asyncio.run(run())
+    assert abs(medians[-1] - 50_000) <= WITHIN_MICROS, medians

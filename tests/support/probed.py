@@ -27,6 +27,8 @@ GENESIS = bytes.fromhex("91b171bb158e2d3848fa23a9f1c25182fb8e20313b2c1eb49219da7
 POINT = StatePoint(block=b"\x11" * 32, key=b"\x26\xaa", value=b"\x01\x02")
 POLKADOT = Chain("polkadot", genesis=GENESIS, eth_chain_id=420_420_419, archive=(POINT,))
 SLOW_AT = Micros(100_000)
+NEVER_SLOW = Micros(2**32 - 1)
+"""For who asks whether a poll is well: here its time is this machine's, too."""
 NOW = 1_800_000_000
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -285,18 +287,30 @@ def _trusts_nobody() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
+NEVER_LATE = LoopWatch(time.perf_counter_ns)
+"""Not begun, it sees no delay: for who asks what a target did, not how busy this process is."""
+AMPLE = Limits(seconds=60.0)
+"""Time for a poll that a target ends: how slow this machine is says nothing of the target."""
+
+
 @asynccontextmanager
 async def tools(
-    client: ssl.SSLContext | None = None, *, limits: Limits | None = None, **other: Any
+    client: ssl.SSLContext | None = None,
+    *,
+    limits: Limits = AMPLE,
+    slow_at: Micros = SLOW_AT,
+    watched: LoopWatch | None = None,
+    **other: Any,
 ) -> AsyncIterator[Tools]:
+    """`watched` instead of a watch of this loop."""
     async with LoopWatch(time.perf_counter_ns) as watch:
         yield Tools(
             clock=time.perf_counter_ns,
-            watch=watch,
+            watch=watched or watch,
             tls=client or _trusts_nobody(),
-            slow_at=SLOW_AT,
+            slow_at=slow_at,
             unix_seconds=NOW,
-            limits=limits or Limits(seconds=5.0),
+            limits=limits,
             **other,
         )
 
@@ -304,10 +318,21 @@ async def tools(
 async def poll(
     one: Target,
     client: ssl.SSLContext | None = None,
-    *,
-    limits: Limits | None = None,
     **other: Any,
 ) -> Result:
     """One poll with tools of its own."""
-    async with tools(client, limits=limits, **other) as given:
+    async with tools(client, **other) as given:
         return await probe(one, given)
+
+
+async def until(
+    condition: Callable[[Result], bool], polled: Callable[[], Awaitable[Result]]
+) -> Result:
+    """The first poll of which `condition` holds, the last one where none comes within a minute.
+
+    For times: what else runs on this machine only ever adds to them.
+    """
+    ends = time.monotonic() + 60
+    while not condition(result := await polled()) and time.monotonic() < ends:
+        pass
+    return result
