@@ -63,6 +63,7 @@ def test_a_page_has_no_serious_finding(
     page.evaluate(axe)
     for width in (1280, 360):
         page.set_viewport_size({"width": width, "height": 900})
+        expect(page.locator("html")).to_have_js_property("clientWidth", width)
         page.emulate_media(color_scheme="light")
         assert _findings(page) == [], (name, width)
         if width == 1280:

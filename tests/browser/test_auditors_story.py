@@ -23,7 +23,7 @@ def test_the_root_of_a_block_is_that_of_its_own_replay(page: Page, site: str, bl
     expect(answer).to_contain_text(f"{block:,}")
     said = assert_done(ibp("ledger", "state-root", "--archive", DEMO / "archive", "--at", block))
     expect(answer.locator("dd").first).to_contain_text(said.split()[0])
-    assert page.url == f"{site}/audit?block={block}"
+    expect(page).to_have_url(f"{site}/audit?block={block}")
     shoot(page, f"audit-{block}")
 
 
