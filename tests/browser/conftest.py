@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.support import web
 from tests.support.pages_served import served
@@ -26,6 +26,9 @@ _OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
 )
+_PATIENCE_MS = 120_000
+"""Two cores have other work beside a test: how long a page takes says nothing."""
+expect.set_options(timeout=_PATIENCE_MS)
 
 
 def chromium_path(playwright: Playwright) -> Path:
@@ -53,8 +56,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         path = chromium_path(playwright)
         launched = playwright.chromium.launch(
-            executable_path=path, headless=True, args=_OPTIONS, env=env, chromium_sandbox=False
-        )
+            executable_path=path, headless=True, args=_OPTIONS, env=env, chromium_sandbox=False,
+            timeout=_PATIENCE_MS,
+        )  # fmt: skip
         with launched as running:
             yield running
 
@@ -65,7 +69,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     with browser.new_context(
         viewport={"width": 1280, "height": 900}, timezone_id="UTC", accept_downloads=True
     ) as found:
-        found.set_default_timeout(20_000)
+        found.set_default_timeout(_PATIENCE_MS)
         yield found
 
 

@@ -7,6 +7,7 @@ Pictures are left in `var/screenshots`.
 
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from tests.support.wallet import NAME, Mood, Wallet, message_of
 pytestmark = pytest.mark.live
 
 PICTURES = ROOT / "var" / "screenshots"
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,15 @@ class Street:
         """What the API says of `bundle` once the ledger has the chain's last block."""
         head = self.office.state().head.value
         assert head is not None
-        for _ in range(100):
-            if self.client.get("/api/v1/head").json()["block"] == head.number:
-                break
+        # after a load the server rests for four times as long as it took
+        until = time.monotonic() + PATIENCE_MS / 1_000
+        while (block := self.client.get("/api/v1/head").json()["block"]) != head.number:
+            assert time.monotonic() < until, f"shown is block {block}, the head is {head.number}"
             threading.Event().wait(0.2)
         found: dict[str, Any] = self.client.get(
             f"/api/v1/bundles/0x{bundle.call_hash.hex()}"
         ).json()
-        assert found["outcome"] == outcome
+        assert found["outcome"] == outcome, found
         return found
 
 
@@ -288,7 +290,9 @@ def test_polkadot_vault_gets_the_payload_as_codes_and_its_signature_is_pasted(
             page.get_by_role("button", name="What is there to sign?").click()
         code = page.get_by_role("img", name=re.compile("Frame"))
         expect(code).to_be_visible(timeout=PATIENCE_MS)
-        assert code.evaluate("image => image.complete && image.naturalWidth") > 100
+        # its place is there before it is
+        expect(code).to_have_js_property("complete", value=True, timeout=PATIENCE_MS)
+        assert code.evaluate("image => image.naturalWidth") > 100
         picture(page, "curator-vault", "#sign")
         field = page.get_by_label("Signature that Vault shows, as hex")
         field.fill("0x1234")
@@ -370,6 +374,7 @@ def test_the_page_is_whole_in_the_dark_and_on_a_phone(street: Street, browser: B
         page.emulate_media(color_scheme="dark")
         picture(page, "curator-dark")
         page.set_viewport_size({"width": 360, "height": 780})
+        expect(page.locator("html")).to_have_js_property("clientWidth", 360)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         picture(page, "curator-phone-dark")
         page.emulate_media(color_scheme="light")

@@ -12,6 +12,7 @@ from tests.support import web
 @pytest.fixture
 def plain(browser: Browser) -> Iterator[Page]:
     with browser.new_context(java_script_enabled=False) as context:
+        context.set_default_timeout(120_000)
         yield context.new_page()
 
 
