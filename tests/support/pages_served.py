@@ -11,14 +11,17 @@ import uvicorn
 from ibp_chain.web.app import create_app
 from ibp_chain.web.site import Site
 
-_SECONDS = 30
+_SECONDS = 180
 
 
 @contextmanager
 def served(site: Site) -> Iterator[str]:
     """Where `site` is, until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(create_app(site), log_level="warning", ws="none", lifespan="off")
+        config = uvicorn.Config(
+            create_app(site), log_level="warning", ws="none", lifespan="off",
+            timeout_keep_alive=3_600,  # else one may end just when it is asked again
+        )  # fmt: skip
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
