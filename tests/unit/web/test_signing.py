@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -235,7 +236,8 @@ def shown(name: str) -> SubmissionShown:
 
 def settled(kept: Submissions, name: str) -> SubmissionShown:
     """Its thread ends by itself."""
-    for _ in range(2_000):
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
         found = kept.of(name)
         if found.state is not SubmissionState.WAITING:
             return found
