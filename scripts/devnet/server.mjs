@@ -6,11 +6,13 @@ import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from './rpc/errors.mjs'
 
 const HOST = '127.0.0.1'
 const MAX_REQUEST_BYTES = 2 ** 28
+const KEEP_ALIVE_MS = 10 * 60 * 1000
 const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
 
 // A server that holds its port, and answers once `serve` gives it methods.
 export async function listen(port) {
-  const server = http.createServer()
+  // Idle connections are the clients' to close: what one sends just before the server does is lost.
+  const server = http.createServer({ keepAliveTimeout: KEEP_ALIVE_MS })
   await new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, HOST, resolve)

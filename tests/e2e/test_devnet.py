@@ -354,6 +354,14 @@ def test_web_pages_cannot_steer_the_chain(chain: Devnet) -> None:
     assert chain.head_hash() == head
 
 
+def test_an_idle_connection_is_the_clients_to_close(chain: Devnet) -> None:
+    """One that the server closes meanwhile takes the client's next question with it."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": "chain_getBlockHash", "params": []}
+    with httpx.Client(timeout=PATIENCE_SECONDS) as client:  # which leaves it after five seconds
+        told = client.post(chain.http_url, json=body).headers["Keep-Alive"]
+    assert int(told.removeprefix("timeout=")) >= 60
+
+
 def test_a_saved_chain_goes_on_where_it_stood(
     chain: Devnet, start_devnet: StartDevnet, tmp_path: Path
 ) -> None:
