@@ -92,7 +92,7 @@ def play_until_payday(
 def set_stage(devnet: Devnet, cast: Cast, node: NodeSource) -> Stage:
     """A stage on `devnet`, which `node` reads."""
     known = runtimes(node)
-    submitter = Submitter(node, known, timeout=60, poll_seconds=0.05, advance=devnet.new_block)
+    submitter = Submitter(node, known, poll_seconds=0.05, advance=devnet.new_block)
     return Stage(devnet, node, submitter, submitter.runtime(), NETWORK, cast.curators)
 
 
