@@ -28,7 +28,7 @@ def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
         check=False,
         cwd=ROOT,
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        timeout=120,
+        timeout=500,
     )
 
 

@@ -16,7 +16,7 @@ SMALL = ["--members", "2", "--services", "3", "--oracles", "3", "--rows", "50", 
 def measured(out: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "scripts.bench_scores", *SMALL, "--out", str(out)],
-        capture_output=True, text=True, check=False, cwd=ROOT, timeout=120,
+        capture_output=True, text=True, check=False, cwd=ROOT, timeout=250,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return out.read_text()
