@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Annotated
 
 import typer
@@ -99,7 +99,7 @@ class _Thread:
         return self._served
 
     def end(self) -> None:
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # it has ended by itself, maybe just now
             self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()
 

@@ -14,13 +14,15 @@ from typer.testing import CliRunner
 
 from ibp_chain.cli.app import app
 from ibp_chain.cli.follow import _tell
-from ibp_chain.cli.status_server import serving_status
+from ibp_chain.cli.status_server import _Thread, serving_status
 from ibp_chain.errors import CheckFailed, ConfigError
 from ibp_chain.http_server import host_and_port
 from ibp_chain.supervisor import Supervisor
 from ledger.follow_many import staying
 from ledger.metrics import FollowMetrics
 from ledger.progress import Progress
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.systemd import Heard, listening
 from tests.unit.operations.followed import NOW_MS, WELL
 
 SILENT = replace(WELL, last_commit_ms=NOW_MS - 700_000)
@@ -31,36 +33,34 @@ def metrics_of(progress: Progress) -> FollowMetrics:
 
 
 @pytest.fixture
-def systemd(tmp_path: Path) -> Iterator[socket.socket]:
-    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as listening:
-        listening.bind(str(tmp_path / "notify"))
-        listening.settimeout(10)
-        yield listening
+def systemd(tmp_path: Path) -> Iterator[Heard]:
+    with listening(tmp_path / "notify") as (_, heard):
+        yield heard
 
 
-def heard(listening: socket.socket) -> str:
-    return listening.recv(4096).decode()
+def asked(url: str) -> httpx.Response:
+    return httpx.get(url, trust_env=False, timeout=PATIENCE_SECONDS)
 
 
 def test_health_and_metrics_are_served_while_the_follower_works() -> None:
     with serving_status("127.0.0.1:0", metrics_of(WELL), Supervisor()) as where:
         assert where is not None
         assert where.startswith("127.0.0.1:")
-        well = httpx.get(f"http://{where}/healthz", trust_env=False)
-        metrics = httpx.get(f"http://{where}/metrics", trust_env=False)
-        missing = httpx.get(f"http://{where}/", trust_env=False)
+        well = asked(f"http://{where}/healthz")
+        metrics = asked(f"http://{where}/metrics")
+        missing = asked(f"http://{where}/")
     assert (well.status_code, well.json()["ok"]) == (200, True)
     assert well.json()["facts"]["polkadot"]["applied"] == 999
     assert 'ibp_ledger_lag_blocks{chain="polkadot"} 1.0' in metrics.text
     assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert missing.status_code == 404
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://{where}/healthz", trust_env=False)
+        asked(f"http://{where}/healthz")
 
 
 def test_a_follower_that_stands_still_is_answered_with_503_and_the_reason() -> None:
     with serving_status("127.0.0.1:0", metrics_of(SILENT), Supervisor()) as where:
-        answer = httpx.get(f"http://{where}/healthz", trust_env=False)
+        answer = asked(f"http://{where}/healthz")
     assert answer.status_code == 503
     assert answer.json()["problems"][0].startswith("polkadot: no block was committed for 700 s")
 
@@ -73,6 +73,19 @@ def test_an_address_that_is_taken_is_said_so() -> None:
             serving_status(f"127.0.0.1:{port}", metrics_of(WELL), Supervisor()),
         ):
             raise AssertionError("it listens")
+
+
+def test_a_server_that_has_ended_by_itself_just_now_is_ended_without_a_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        thread = _Thread(taken.getsockname()[:2], metrics_of(WELL), Supervisor())
+        thread.start()
+        with pytest.raises(ConfigError, match="cannot listen"):
+            thread.wait_ready()
+        thread._thread.join()
+        monkeypatch.setattr(thread._loop, "is_closed", lambda: False)  # a moment before
+        thread.end()
 
 
 def test_an_address_may_be_of_ipv6() -> None:
@@ -92,29 +105,25 @@ def test_the_server_ends_with_the_follower_whatever_ended_it() -> None:
     ):
         raise KeyboardInterrupt
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://{where}/healthz", trust_env=False)
+        asked(f"http://{where}/healthz")
 
 
-def test_systemd_hears_that_we_are_ready_alive_and_ending(
-    systemd: socket.socket, tmp_path: Path
-) -> None:
+def test_systemd_hears_that_we_are_ready_alive_and_ending(systemd: Heard, tmp_path: Path) -> None:
     told = Supervisor(str(tmp_path / "notify"), watchdog_seconds=0.1)
     with serving_status(None, metrics_of(WELL), told) as where:
         assert where is None
-        assert [heard(systemd) for _ in range(3)] == ["READY=1", "WATCHDOG=1", "WATCHDOG=1"]
-    while (last := heard(systemd)) == "WATCHDOG=1":
-        pass
-    assert last == "STOPPING=1"
+        assert [systemd.next() for _ in range(3)] == ["READY=1", "WATCHDOG=1", "WATCHDOG=1"]
+    assert systemd.last() == "STOPPING=1"
 
 
 def test_systemd_does_not_hear_from_a_follower_that_is_stuck(
-    systemd: socket.socket, tmp_path: Path
+    systemd: Heard, tmp_path: Path
 ) -> None:
     told = Supervisor(str(tmp_path / "notify"), watchdog_seconds=0.02)
     with serving_status(None, metrics_of(SILENT), told):
-        assert heard(systemd) == "READY=1"
+        assert systemd.next() == "READY=1"
         time.sleep(0.1)
-    assert heard(systemd) == "STOPPING=1"
+    assert systemd.next() == "STOPPING=1"
 
 
 def test_a_supervisor_that_is_gone_stops_nothing(tmp_path: Path) -> None:
@@ -146,27 +155,30 @@ def test_the_environment_says_who_listens(
 
 
 def test_an_abstract_socket_is_reached() -> None:
-    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as listening:
-        listening.bind("")  # Linux picks a free abstract name
-        listening.settimeout(10)
-        name = listening.getsockname()
-        Supervisor("@" + name[1:].decode()).tell("READY=1", "STATUS=well")
-        assert heard(listening) == "READY=1\nSTATUS=well"
+    with listening("") as (name, heard):  # Linux picks a free abstract name
+        assert name.startswith("@")
+        Supervisor(name).tell("READY=1", "STATUS=well")
+        assert heard.next() == "READY=1\nSTATUS=well"
 
 
 def test_a_failed_check_is_told_until_somebody_ends_it(capsys: pytest.CaptureFixture[str]) -> None:
-    leaving, ended = Event(), Event()
+    leaving, told, ended = Event(), Event(), Event()
+
+    def tell(error: CheckFailed) -> None:
+        _tell(error)
+        told.set()
 
     def work() -> None:
-        with suppress(CheckFailed), staying(leaving, _tell):
+        with suppress(CheckFailed), staying(leaving, tell):
             raise CheckFailed("nodes disagree on block 7")
         ended.set()
 
     thread = Thread(target=work)
     thread.start()
+    assert told.wait(PATIENCE_SECONDS)
     assert not ended.wait(0.3)
     leaving.set()
-    assert ended.wait(10)
+    assert ended.wait(PATIENCE_SECONDS)
     thread.join()
     assert "nodes disagree on block 7" in capsys.readouterr().err
 
