@@ -25,7 +25,7 @@ def test_what_ended_those_that_stayed_is_raised_and_not_what_was_told_before(
     def follow(plan: Followed, _leaving: Event, _ears: Ears) -> None:
         if plan is TWO:
             raise CheckFailed("nodes disagree")
-        assert told.wait(10)
+        assert told.wait(60)
         raise InputError("the database went away")
 
     def hear(error: CheckFailed) -> None:
@@ -44,7 +44,7 @@ def test_what_was_told_is_raised_when_somebody_ends_them(monkeypatch: pytest.Mon
     def follow(plan: Followed, leaving: Event, _ears: Ears) -> None:
         if plan is TWO:
             raise CheckFailed("nodes disagree")
-        leaving.wait(10)
+        leaving.wait(60)
 
     monkeypatch.setattr(follow_many, "follow_chain", follow)
     with pytest.raises(CheckFailed, match="two: nodes disagree"):
@@ -57,7 +57,7 @@ def test_without_staying_a_failed_check_ends_all(monkeypatch: pytest.MonkeyPatch
     def follow(plan: Followed, leaving: Event, _ears: Ears) -> None:
         if plan is TWO:
             raise CheckFailed("nodes disagree")
-        assert leaving.wait(10)
+        assert leaving.wait(60)
         ended.set()
 
     monkeypatch.setattr(follow_many, "follow_chain", follow)
