@@ -3,12 +3,11 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +21,17 @@ from ledger.store import Store
 from scripts.devnet_process import Devnet
 from tests.support.command_line import ROOT
 from tests.support.followed import following
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.ports import reserved_port
+from tests.support.systemd import listening
 
 pytestmark = pytest.mark.live
 
-PATIENCE_SECONDS = 60.0
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port: int = taken.getsockname()[1]
-        return port
-
 
 @contextmanager
-def service(folder: Path, db: str, *nodes: str) -> Iterator[tuple[str, Path]]:
+def service(folder: Path, db: str, port: int, *nodes: str) -> Iterator[tuple[str, Path]]:
     """As systemd would start it; yields where it serves, and its log. Ends as on SIGTERM."""
-    port, log = free_port(), folder / "log"
+    log = folder / "log"
     command = [sys.executable, "-m", "ibp_chain.cli.app", "ledger", "follow", "--name", "devnet"]
     command += ["--db", db, "--status", f"127.0.0.1:{port}", "--log", "json"]
     environment = {
@@ -61,12 +55,16 @@ def height(devnet: Devnet) -> int:
     return int(devnet.rpc("chain_getHeader", "0x" + devnet.finalized_hash().hex())["number"], 16)
 
 
+def asked(url: str) -> httpx.Response:
+    return httpx.get(url, trust_env=False, timeout=PATIENCE_SECONDS)
+
+
 def until_applied(where: str, height: int) -> dict[str, Any]:
     """What `/healthz` says of the chain once it is there."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         try:
-            facts = httpx.get(f"{where}/healthz", trust_env=False).json()["facts"]["devnet"]
+            facts = asked(f"{where}/healthz").json()["facts"]["devnet"]
         except httpx.TransportError:
             facts = {"applied": None}
         if facts["applied"] == height:
@@ -77,7 +75,7 @@ def until_applied(where: str, height: int) -> dict[str, Any]:
 
 def scraped(where: str) -> dict[tuple[str, str], float]:
     """By name, and by the node or kind where it is of one."""
-    text = httpx.get(f"{where}/metrics", trust_env=False).text
+    text = asked(f"{where}/metrics").text
     return {
         (sample.name, sample.labels.get("node") or sample.labels.get("kind") or ""): sample.value
         for family in text_string_to_metric_families(text)
@@ -88,24 +86,23 @@ def scraped(where: str) -> dict[tuple[str, str], float]:
 def test_a_follower_serves_its_health_and_metrics_and_logs_and_can_be_backed_up(
     devnet: Devnet, tmp_path: Path
 ) -> None:
-    secret, dead = "hunter2-S3cr3t", free_port()
-    away = f"ws://user:{secret}@127.0.0.1:{dead}/?api_key={secret}"
+    secret = "hunter2-S3cr3t"
     db = f"sqlite:///{tmp_path / 'ledger.db'}"
     devnet.new_block(count=3)
-    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as systemd:
-        systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(PATIENCE_SECONDS)
-        with service(tmp_path, db, devnet.url, away) as (where, log):
-            assert systemd.recv(100) == b"READY=1"
+    with (
+        reserved_port() as port,
+        reserved_port() as dead,
+        listening(tmp_path / "notify") as (_, systemd),
+    ):
+        away = f"ws://user:{secret}@127.0.0.1:{dead}/?api_key={secret}"
+        with service(tmp_path, db, port, devnet.url, away) as (where, log):
+            assert systemd.next() == "READY=1"
             until_applied(where, height(devnet))
             back_up(db, tmp_path / "a.backup")
             devnet.new_block(count=2)
             facts = until_applied(where, height(devnet))
             metrics = scraped(where)
-        heard = [systemd.recv(100)]
-        while heard[-1] == b"WATCHDOG=1":
-            heard.append(systemd.recv(100))
-    assert heard[-1] == b"STOPPING=1"
+        assert systemd.last() == "STOPPING=1"
     assert facts["lag_blocks"] == 0
     assert metrics["ibp_ledger_applied_block", ""] == facts["applied"]
     assert metrics["ibp_ledger_blocks_total", ""] == facts["applied"]
