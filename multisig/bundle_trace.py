@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ibp_chain.accounts import ss58_decode
 from ibp_chain.archive import ArchiveSource
+from ibp_chain.errors import ArchiveError
 from ibp_chain.runtimes import runtimes
 from ibp_chain.types import AccountId, BlockNumber, Planck
 from multisig.block_trace import PALLETS, Trace, TracedBlock, disagreements, expected, trace
@@ -44,7 +45,9 @@ def read_blocks(
     runtime_of = runtimes(archive)
     found = {}
     for number in sorted(set(numbers)):
-        block = next(archive.blocks(number, number))
+        block = next(archive.blocks(number, number), None)
+        if block is None:
+            raise ArchiveError(f"{archive.folder} has no block {number}, the ledger has")
         runtime = runtime_of(block.spec_version)
         events = runtime.decode_events(block.events, pallets=PALLETS)
         found[number] = TracedBlock(block.ref, events, runtime)

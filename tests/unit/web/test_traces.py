@@ -12,12 +12,12 @@ import pytest
 from ibp_chain.archive import ArchiveSource
 from ibp_chain.archive_blocks import Recorded
 from ibp_chain.blocks import blake2_256
-from ibp_chain.types import Hash
+from ibp_chain.types import BlockNumber, Hash
 from ibp_chain.web import traces as web_traces
 from ibp_chain.web.loading import Loader, Places
 from ibp_chain.web.queries.traced import blocks_of
 from ibp_chain.web.traces import Tracer, Traces
-from ledger.pallets.multisig.types import Closing
+from ledger.pallets.multisig.types import Closing, Position
 from ledger.state import State
 from multisig.plan import Kind, PlanPart
 from multisig.reconcile import Outcome
@@ -48,13 +48,13 @@ def first_blocks(folder: Path, count: int, genesis: Hash | None = None) -> Path:
     return folder
 
 
-def with_inner_error(error: str | None) -> State:
-    """The recording's state, in which every executed payout ended otherwise inside."""
+def with_closings(**changed: Any) -> State:
+    """The recording's state, in which every executed payout was closed otherwise."""
     state = deepcopy(web.snapshot().state)
     operations = state.mirrors.multisig.operations
     for key, operation in [*operations.items()]:
         if isinstance(operation.closing, Closing):
-            closing = operation.closing._replace(error=error)
+            closing = operation.closing._replace(**changed)
             operations.insert(key, operation._replace(closing=closing))
     return state
 
@@ -100,6 +100,14 @@ def test_an_archive_that_ends_too_early_or_is_of_another_chain_is_named(tmp_path
         assert words in answer["blocks_problem"]
         assert str(tmp_path) not in json.dumps(answer)
         assert {attempt["blocks"] for attempt in answer["attempts"]} == {None}
+
+
+def test_a_block_that_the_archive_skips_is_named() -> None:
+    """An archive of the same genesis need not be of the same blocks: heights have gaps."""
+    skipped = with_closings(at=Position(BlockNumber(500), 2))
+    found = traces(tracer(DEMO / "archive"), skipped)[CALL]
+    assert found.problem is not None
+    assert "block 500" in found.problem
 
 
 def test_what_was_read_is_kept_and_what_could_not_be_read_is_tried_again(tmp_path: Path) -> None:
@@ -172,7 +180,7 @@ def test_of_a_cancelled_operation_no_balances_are_shown() -> None:
 
 
 def test_a_ledger_that_says_otherwise_than_the_blocks_is_an_alarm() -> None:
-    state = with_inner_error("Balances.Frozen")
+    state = with_closings(error="Balances.Frozen")
     before = web.snapshot()
     lying = replace(
         before,
