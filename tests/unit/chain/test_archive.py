@@ -95,7 +95,9 @@ def test_any_changed_byte_of_a_block_file_is_found_and_its_block_named(tmp_path:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
 def test_reading_a_changed_file_is_a_clear_error_or_gives_the_same_blocks(

@@ -138,7 +138,9 @@ def test_damage_within_a_value_is_named_by_its_field(
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
 def test_any_other_byte_anywhere_in_real_blocks_is_found(
