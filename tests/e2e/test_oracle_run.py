@@ -4,13 +4,12 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from subprocess import PIPE, Popen
+from subprocess import Popen
 from typing import Any
 
 import httpx
@@ -31,16 +30,18 @@ gatotech = ["polkadot"]
 """
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+def own_address() -> str:
+    """On loopback, and nobody's but this process's: nobody else takes a port of it."""
+    number = os.getpid()
+    return f"127.{1 + (number >> 16 & 0x7F)}.{number >> 8 & 0xFF}.{number & 0xFF}"
 
 
-def write(folder: Path, *, rpc: int = 1, webhook: int | None = None, lapse: float = 1.0) -> int:
-    """Settings of an oracle whose node is not there; the port at which it tells how it is."""
-    port, now = free_port(), time.time()
+ROWS, OPERATOR, NODE = 8800, 8801, 8802
+
+
+def write(folder: Path, *, rpc: int = 1, webhook: int | None = None, lapse: float = 1.0) -> str:
+    """Settings of an oracle whose node is not there; where it tells how it is."""
+    host, now = own_address(), time.time()
     (folder / "roster.toml").write_text(ROSTER)
     targets = {
         "version": 1,
@@ -62,10 +63,10 @@ def write(folder: Path, *, rpc: int = 1, webhook: int | None = None, lapse: floa
 folder = "data"
 targets = "targets.json"
 roster = "roster.toml"
-listen = "127.0.0.1:{free_port()}"
-operator = "127.0.0.1:{port}"
+listen = "{host}:{ROWS}"
+operator = "{host}:{OPERATOR}"
 [chain]
-nodes = ["ws://127.0.0.1:{free_port()}"]
+nodes = ["ws://{host}:{NODE}"]
 [poll]
 seconds = 1.0
 spread_seconds = 0
@@ -77,22 +78,34 @@ begin_within = 0
 knots = [[{now}, {now}], [{now + 600}, {now + 600 * lapse}]]
 """
     )
-    return port
+    return f"http://{host}:{OPERATOR}"
 
 
-def start(folder: Path) -> Popen[str]:
-    return Popen(
-        [sys.executable, "-m", "ibp_chain.cli.app", "oracle", "run", str(folder / "oracle.toml")],
-        env=os.environ | {"IBP_SECRET_URI": "//Test//Oracle//0"},
-        stderr=PIPE,
-        text=True,
+def start(folder: Path) -> Popen[bytes]:
+    """What it says goes to `folder`/said."""
+    with (folder / "said").open("wb") as said:
+        return Popen(
+            [sys.executable, "-m", "ibp_chain.cli.app", "oracle", "run", folder / "oracle.toml"],
+            env=os.environ | {"IBP_SECRET_URI": "//Test//Oracle//0"},
+            stderr=said,
+        )
+
+
+async def until(done: Callable[[], Awaitable[bool]], folder: Path, process: Popen[bytes]) -> None:
+    ends = time.monotonic() + 180
+    while not await done():
+        said = (folder / "said").read_text()
+        assert process.poll() is None, said
+        assert time.monotonic() < ends, said
+        await asyncio.sleep(0.1)
+
+
+def counted(metrics: str, series: str) -> float:
+    """The value of a series, which is there from the beginning."""
+    (value,) = (
+        line.removeprefix(series) for line in metrics.splitlines() if line.startswith(f"{series} ")
     )
-
-
-async def until(done: Callable[[], bool], seconds: float = 60.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not done():  # noqa: ASYNC110 - what is waited for is another process
-            await asyncio.sleep(0.1)
+    return float(value)
 
 
 def test_settings_are_checked_before_anything_runs(
@@ -139,23 +152,36 @@ def test_an_oracle_without_a_node_measures_on_says_so_and_stops_when_told(tmp_pa
         return response("200 OK")
 
     async def scene() -> None:
-        async with ws_node(Node()) as rpc, http_server(taken) as hook:
-            port = write(tmp_path, rpc=rpc, webhook=hook, lapse=100)
+        async with (
+            ws_node(Node()) as rpc,
+            http_server(taken) as hook,
+            httpx.AsyncClient(timeout=60) as client,
+        ):
+            url = write(tmp_path, rpc=rpc, webhook=hook, lapse=100)
             process = start(tmp_path)
+
+            async def told() -> bool:
+                return any("does not reach its node" in alert["text"] for alert in alerts)
+
+            async def sent_and_polled() -> bool:
+                metrics = (await client.get(f"{url}/metrics")).text
+                return (
+                    counted(metrics, 'ibp_oracle_alerts_total{outcome="sent"}') > 0
+                    and counted(metrics, "ibp_oracle_slot_seconds_count") > 0
+                )
+
             try:
-                await until(lambda: any("does not reach its node" in a["text"] for a in alerts))
-                async with httpx.AsyncClient() as client:
-                    health = await client.get(f"http://127.0.0.1:{port}/healthz")
-                    metrics = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+                await until(told, tmp_path, process)
+                health = await client.get(f"{url}/healthz")
                 assert health.status_code == 503
-                assert "ws://127.0.0.1" in health.json()["problems"][0]
-                assert 'ibp_oracle_alerts_total{outcome="sent"}' in metrics
+                assert f"ws://{own_address()}" in health.json()["problems"][0]
+                await until(sent_and_polled, tmp_path, process)
                 process.send_signal(signal.SIGTERM)
-                code = await asyncio.to_thread(process.wait, 30)
+                code = await asyncio.to_thread(process.wait, 120)
             finally:
                 process.kill()
                 process.wait()
-            assert code == 0, process.stderr and process.stderr.read()
+            assert code == 0, (tmp_path / "said").read_text()
 
     asyncio.run(scene())
     journal = Journal(tmp_path / "data")
