@@ -64,8 +64,9 @@ Act = Callable[[Scene, Turn, Running], str | None]
 """Disturbs a process and sees it to its end; what was not as it has to be, in words."""
 
 
-def _killed(_: Scene, __: Turn, running: Running) -> str | None:
-    return ended(running, running.kill(), -signal.SIGKILL)
+def _killed(_: Scene, turn: Turn, running: Running) -> str | None:
+    """Which may end by itself in the same moment, where it may at all."""
+    return ended(running, running.kill(), -signal.SIGKILL, *BY_ITSELF.get(turn.kind, ()))
 
 
 def _told_to_stop(_: Scene, __: Turn, running: Running) -> str | None:

@@ -11,7 +11,7 @@ from ibp_chain.errors import ConfigError
 from ledger.store import DatabaseError, Store
 from scripts.faults.acts import ACTS, BY_ITSELF, Scene, ended
 from scripts.faults.crew import Crew
-from scripts.faults.faults import Database, Kind, Round, Turn
+from scripts.faults.faults import OF_NODES, Database, Kind, Round, Turn
 from scripts.faults.gate import Gate, gate
 from scripts.faults.judge import Clean, clean_replay, differences
 from scripts.faults.processes import Running
@@ -20,7 +20,8 @@ from tests.support.ledgers import Databases, Files, InServer, Ledgers, Place
 from tests.support.postgres import postgres
 
 _REACHED_SECONDS = 6.0
-"""For which a process's moment is waited for; then what is planned happens anyway."""
+"""For which a process's moment is waited for, from its first call on; then what is planned happens
+anyway."""
 _PATIENCE_SECONDS = 120.0
 
 Tell = Callable[[str], object]
@@ -108,6 +109,7 @@ class Theatre:
     def _turn(self, scene: Scene, turn: Turn) -> Happened:
         self.gate.bad.begin(turn.mishaps)
         self.gate.calls.begin(turn.calls)
+        scene.place.wait_until_left()  # a server ends a killed writer's session a moment later
         running = scene.begin(turn)
         self._await(turn, running)
         time.sleep(turn.ms / 1_000)
@@ -119,10 +121,19 @@ class Theatre:
         return Happened(turn, mishaps, running.wait(), _stands(scene.place), wrong)
 
     def _await(self, turn: Turn, running: Running) -> None:
-        """Until its moment has come, or it has ended."""
-        deadline = time.monotonic() + _REACHED_SECONDS
-        while not running.ended and time.monotonic() < deadline:
-            if self.gate.calls.reached.wait(0.01) and running.blocks() >= turn.blocks:
+        """Until its moment has come, or it has ended.
+
+        Not before its first call: who is told to stop has to have begun to listen. A node's mishap,
+        where that is what the turn is for, is met in any case.
+        """
+        latest = time.monotonic() + _PATIENCE_SECONDS
+        until: float | None = None
+        while not running.ended and (now := time.monotonic()) < latest:
+            if until is None and self.gate.calls.count:
+                until = now + _REACHED_SECONDS
+            reached = self.gate.calls.reached.wait(0.01) and running.blocks() >= turn.blocks
+            over = until is not None and (reached or now > until)
+            if over and (turn.kind not in OF_NODES or self.gate.bad.happened):
                 return
 
     def _finish(self, scene: Scene) -> Iterator[str]:
@@ -131,6 +142,7 @@ class Theatre:
         self.gate.calls.begin(None)
         horizon = self.gate.horizon
         horizon.limit = horizon.shown = len(horizon.hashes)
+        scene.place.wait_until_left()
         running = scene.follow("ws")
         head = self._replayed_head(scene)
         deadline = time.monotonic() + _PATIENCE_SECONDS

@@ -16,7 +16,7 @@ from pathlib import Path
 from ibp_chain.cli.app import main
 from tests.support.command_line import ROOT
 
-_PATIENCE_SECONDS = 90.0
+_PATIENCE_SECONDS = 240.0
 _CONTEXT = get_context("forkserver")
 _NUMBERS = count()
 
