@@ -23,7 +23,7 @@ from ibp_chain.cli.app import main
 
 ROOT = Path(ibp_chain.__file__).parents[1]
 DEMO = Path(ibp_chain.__file__).parent / "data" / "demo"
-_SECONDS = 120
+_SECONDS = 300
 _PROCESSES = get_context("forkserver")
 _PROCESSES.set_forkserver_preload(
     [__name__, *(each.name for each in iter_modules(cli.__path__, f"{cli.__name__}."))]
