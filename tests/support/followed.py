@@ -18,8 +18,7 @@ from ledger.progress import Committed, Event, NodeFailed
 from ledger.store import Identity, Store
 from ledger.unfinalised import Unfinalised
 from scripts.scenario.play import NETWORK
-
-PATIENCE_SECONDS = 60.0
+from tests.support.patience import PATIENCE_SECONDS
 
 
 @dataclass
@@ -47,7 +46,7 @@ class Follower:
         while not holds():
             if self.ended.wait(0.02) and not holds():
                 raise AssertionError("the follower has ended") from next(iter(self.error), None)
-            assert time.monotonic() < deadline, self.events[-5:]
+            assert time.monotonic() < deadline, (self.events[-5:], self.seen[-1:])
 
     def wait_for_end(self) -> Exception:
         """Its error."""
