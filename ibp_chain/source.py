@@ -71,15 +71,23 @@ class NodeSource(Node):
         """A block in whose post-state each known runtime is."""
         self._versions: dict[Hash, SpecVersion] = {}
         """Answers of late, by block."""
+        try:
+            self.genesis_hash = self._checked_genesis(expected_genesis)
+        except BaseException:
+            if client is None:  # nobody else could close it
+                self.close()
+            raise
+
+    def _checked_genesis(self, expected: Hash | None) -> Hash:
         genesis = self.hashes([0])[0]
         if genesis is None:
             raise self.wrong("has no block 0")
-        if expected_genesis is not None and genesis != expected_genesis:
+        if expected is not None and genesis != expected:
             raise WrongChain(
                 f"{self.client.url} is on another chain: its genesis is {to_hex(genesis)}, "
-                f"expected {to_hex(expected_genesis)}"
+                f"expected {to_hex(expected)}"
             )
-        self.genesis_hash = genesis
+        return genesis
 
     def head(self) -> BlockRef:
         digest = self.finalised_hash()

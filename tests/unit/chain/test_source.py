@@ -1,15 +1,18 @@
 """Finalised blocks from a node that serves a chain made by hand, truly and otherwise."""
 
+import json
+import threading
 from typing import Any
 
 import pytest
+from websockets.sync.server import ServerConnection
 
 from ibp_chain.errors import SourceError
 from ibp_chain.rpc import RpcClient
 from ibp_chain.source import NodeSource
 from ibp_chain.types import BlockNumber, Hash, SpecVersion
 from tests.support.chain import GENESIS, SPEC, ScriptedNode, chain, hex_
-from tests.support.rpc_server import http_node
+from tests.support.rpc_server import http_node, reply, ws_node
 
 ONE = BlockNumber(1)
 
@@ -55,6 +58,22 @@ def test_another_chain_is_refused_by_its_genesis() -> None:
         with pytest.raises(SourceError, match="on another chain"):
             _source(url, expected_genesis=Hash(b"x" * 32))
         _source(url, expected_genesis=GENESIS.hash).close()
+
+
+def test_a_node_that_is_refused_is_not_left_connected() -> None:
+    gone = threading.Event()
+
+    def talk(connection: ServerConnection) -> None:
+        try:
+            for message in connection:
+                connection.send(json.dumps(reply(ScriptedNode(chain([1])), json.loads(message))))
+        finally:
+            gone.set()
+
+    with ws_node(talk) as url:
+        with pytest.raises(SourceError, match="on another chain"):
+            NodeSource(url, expected_genesis=Hash(b"x" * 32))
+        assert gone.wait(60), "nobody has closed the connection"
 
 
 def test_blocks_that_are_not_final_yet_are_refused() -> None:
