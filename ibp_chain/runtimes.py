@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import lru_cache
 
-from ibp_chain.errors import InputError, SourceError
+from ibp_chain.errors import SourceError
 from ibp_chain.networks import Network, network_of_spec
 from ibp_chain.runtime import Runtime
 from ibp_chain.source import BlockSource
@@ -48,9 +48,12 @@ def read_runtime(metadata: bytes) -> Runtime:
 
 
 def network_of(source: BlockSource, runtime_of: Callable[[SpecVersion], Runtime]) -> Network:
-    """The network whose runtime the source's newest blocks have. Raises `ConfigError`."""
+    """The network whose runtime the source's newest blocks have.
+
+    Raises `ConfigError`; `SourceError` where no block comes, as of a source that is to end.
+    """
     head = source.head().number
     last = next(iter(source.blocks(head, head)), None) if head else None
     if last is None:
-        raise InputError("there is no finalised block to read yet: wait for one")
+        raise SourceError("there is no finalised block to read yet: wait for one")
     return network_of_spec(runtime_of(last.spec_version).spec_name)

@@ -21,8 +21,10 @@ from typer.testing import CliRunner
 
 from ibp_chain.archive import ArchiveSource
 from ibp_chain.archive_blocks import Recorded
+from ibp_chain.blocks import BlockRef
 from ibp_chain.cli.app import app
 from ibp_chain.errors import ArchiveError, InputError, SourceError
+from ibp_chain.nodes import Nodes
 from ibp_chain.source import NodeSource
 from ibp_chain.types import BlockNumber
 from ledger import backfill_dask, backfill_ranges
@@ -565,6 +567,23 @@ def test_whatever_ends_a_follower_is_told_as_its_end(file: File, error: Exceptio
     assert [Opened(None), HeadSeen(demo().source.head())] == [
         event for event in events if isinstance(event, Opened | HeadSeen)
     ][:2]
+
+
+def test_who_leaves_before_the_first_block_is_not_told_that_there_is_none(
+    file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaving, events, head = threading.Event(), list[Event](), Nodes.head
+
+    def leaves(nodes: Nodes) -> BlockRef:
+        found = head(nodes)
+        leaving.set()
+        return found
+
+    monkeypatch.setattr(Nodes, "head", leaves)
+    with http_node(DemoNode(list(demo().blocks))) as url:
+        plan = Followed((url,), file.url)
+        assert follow_chain(plan, leaving, Ears(events.append)) is None
+    assert events[-1] == Stopped(None)
 
 
 @pytest.mark.parametrize(
