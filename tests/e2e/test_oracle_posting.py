@@ -15,6 +15,7 @@ import pytest
 from ibp_chain.extrinsics import Submitter
 from ibp_chain.keys import Signer
 from ibp_chain.remarks import Kind
+from ibp_chain.rpc import RpcClient
 from ibp_chain.runtimes import runtimes
 from ibp_chain.source import NodeSource
 from ibp_chain.types import Micros
@@ -86,7 +87,7 @@ class World:
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The chain on which the programme is founded, at midnight."""
     path, cast = tmp_path_factory.mktemp("chain") / "founded", load_cast()
-    with start_devnet(**devnet_options(cast)) as devnet, NodeSource(devnet.url) as node:
+    with start_devnet(**devnet_options(cast)) as devnet, patient(devnet) as node:
         stage = set_stage(devnet, cast, node)
         founding.found(stage, cast, load_rules())
         founding.register(stage, cast)
@@ -102,6 +103,11 @@ def world(snapshot: Path, tmp_path: Path) -> Iterator[World]:
         yield found
 
 
+def patient(devnet: Devnet) -> NodeSource:
+    """Busy machines take their time to look at a call, and to run one that replaces the runtime."""
+    return NodeSource(devnet.url, client=RpcClient(devnet.url, timeout=300.0))
+
+
 @contextmanager
 def at_midnight(snapshot: Path, folder: Path, finality_lag: int = 0) -> Iterator[World]:
     cast = load_cast()
@@ -109,7 +115,7 @@ def at_midnight(snapshot: Path, folder: Path, finality_lag: int = 0) -> Iterator
     del options["timestamp_ms"]
     with (
         start_devnet(**options, load=snapshot, finality_lag=finality_lag) as devnet,
-        NodeSource(devnet.url) as node,
+        patient(devnet) as node,
     ):
         identity = Identity(NETWORK.name, node.genesis_hash, None)
         with Store(f"sqlite:///{folder / 'ledger.db'}", identity) as store:
@@ -230,10 +236,10 @@ def test_a_runtime_upgrade_does_not_keep_an_oracle_silent(world: World, tmp_path
     with oracle(world, tmp_path / "o") as duties:
         world.attend(duties)
         before = world.submitter.spec_version()
-        patient = Submitter(
+        submitter = Submitter(
             world.node, runtimes(world.node), poll_seconds=0.05, advance=world.devnet.new_block
         )
-        upgrade(patient, world.devnet, world.cast.whale)
+        upgrade(submitter, world.devnet, world.cast.whale)
         world.later(QUIET)
         assert world.submitter.spec_version() != before
         assert world.attend(duties).problems == ()
