@@ -2,12 +2,13 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -22,7 +23,9 @@ from scripts.scenario.play import NETWORK
 
 SERVICE, CHAIN, MILESTONE = "polkadot", "polkadot", 3
 ERA = 8
-_END_SECONDS = 20.0
+_END_SECONDS = 60.0
+_PORTS = range(20_000, 32_000)
+"""Below those that a system gives to whoever asks for none in particular, connections included."""
 
 
 @dataclass
@@ -219,12 +222,12 @@ def ended(daemons: Sequence[Daemon]) -> Iterator[None]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listened on a moment ago."""
-    socks = [socket.socket() for _ in range(count)]
-    try:
-        for sock in socks:
-            sock.bind(("127.0.0.1", 0))
-        return [sock.getsockname()[1] for sock in socks]
-    finally:
-        for sock in socks:
-            sock.close()
+    """Ports of 127.0.0.1 that nobody listened on a moment ago, and that nobody gets by chance."""
+    found: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            break
+    return found
