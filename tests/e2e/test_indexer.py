@@ -54,11 +54,9 @@ pytestmark = pytest.mark.live
 
 GAP = 300
 FAST = Fetching(proofs=True, window=4, poll_seconds=0.1, timeout=30.0, patience=30.0)
-BELOW_GAP = 9
-"""Blocks, in three windows; which of two nodes is asked for which is for their threads to find."""
 SURE = 2
-"""Bodies that a node is asked for, and one more, whichever windows it gets: behind the gap there
-are two, of four blocks and of three, and each of two nodes gets one of them."""
+"""Bodies that a node is asked for, and one more, whichever windows it gets: that is for threads to
+find, but behind the gap there are two, of four blocks and of three, and either node gets one."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +89,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
             devnet.new_block(count=4)
             for _ in range(2):
                 busy.block()
-            blocks = list(node.blocks(node.first()))
-            assert sum(block.header.number < GAP for block in blocks) == BELOW_GAP
-            hashes = tuple("0x" + block.hash.hex() for block in blocks)
+            hashes = tuple("0x" + block.hash.hex() for block in node.blocks(node.first()))
         head, root = clean_root(devnet.url, tmp_path_factory.mktemp("clean"))
         known: Known = {}
         with rpc_proxy(devnet.http_url, known) as honest:
@@ -224,8 +220,12 @@ def test_an_answer_that_is_none_is_asked_of_another_node(
 def test_blocks_that_one_node_has_forgotten_come_from_another(
     played: Played, proxy: Proxy, tmp_path: Path
 ) -> None:
-    proxy.faults.pruned = frozenset(played.hashes[:BELOW_GAP])
-    plan = played.follow(tmp_path, proxy.http_url, played.honest)
+    proxy.faults.pruned = frozenset(played.hashes[:8])
+    # one window after the other: of the first two, either node gets one
+    plan = replace(
+        played.follow(tmp_path, proxy.http_url, played.honest),
+        fetching=replace(FAST, workers=1),
+    )
     with following(plan) as follower:
         follower.wait_for(lambda: follower.committed == played.head)
     assert stored_root(plan.db) == played.root
