@@ -8,6 +8,7 @@ no code with `ibp_chain.scale`.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from threading import Lock
 from typing import Any, NamedTuple
 
 from scalecodec.base import RuntimeConfigurationObject, ScaleBytes
@@ -16,6 +17,10 @@ from scalecodec.type_registry import load_type_registry_preset
 from ibp_chain.errors import CheckFailed, DecodeError
 
 _GENERIC_PREFIX = 42  # only for the codec's own texts: bytes do not depend on it
+_ALONE = Lock()
+"""Some of the codec's classes are shared by all configurations and hold the one they work for: two
+runtimes' bytes, read in two threads, would be read by each other's types.
+"""
 
 
 class Extension(NamedTuple):
@@ -71,12 +76,13 @@ class PeerCodec:
         self._config.clear_type_registry()
         self._config.update_type_registry(load_type_registry_preset("core"))
         try:
-            with self._config.remembering():
-                self._metadata = self._config.create_scale_object(
-                    "MetadataVersioned", data=ScaleBytes(bytearray(metadata))
-                )
-                self._metadata.decode()
-            self._config.add_portable_registry(self._metadata)
+            with _ALONE:
+                with self._config.remembering():
+                    self._metadata = self._config.create_scale_object(
+                        "MetadataVersioned", data=ScaleBytes(bytearray(metadata))
+                    )
+                    self._metadata.decode()
+                self._config.add_portable_registry(self._metadata)
         except Exception as error:
             raise DecodeError(f"substrate-interface cannot read the metadata: {error}") from error
         self.extensions = tuple(
@@ -122,16 +128,16 @@ class PeerCodec:
         `call_args` by name. Raises `CheckFailed` where it cannot.
         """
         try:
-            return bytes(self._new("Call").encode(value).data)
+            with _ALONE:
+                return bytes(self._new("Call").encode(value).data)
         except Exception as error:
             raise CheckFailed(f"substrate-interface cannot encode the call: {error}") from error
 
     def check_value(self, type_name: str, raw: bytes, what: str) -> None:
         """Raises `CheckFailed` unless `raw` is exactly one value of the codec's `type_name`."""
         try:
-            self._config.create_scale_object(
-                type_name, data=ScaleBytes(bytearray(raw)), metadata=self._metadata
-            ).decode()
+            with _ALONE:
+                self._new(type_name, ScaleBytes(bytearray(raw))).decode()
         except Exception as error:
             raise CheckFailed(
                 f"{what} does not read as 0x{raw.hex()} in this runtime: {error}"
@@ -140,18 +146,16 @@ class PeerCodec:
     def _whole(self, type_name: str, raw: bytes, what: str) -> Any:
         data = ScaleBytes(bytearray(raw))
         try:
-            value = self._config.create_scale_object(
-                type_name, data=data, metadata=self._metadata
-            ).decode()
+            with _ALONE:
+                value = self._new(type_name, data).decode()
         except Exception as error:
             raise CheckFailed(f"substrate-interface cannot read {what}: {error}") from error
         if data.get_remaining_length():
             raise CheckFailed(f"substrate-interface leaves bytes of {what} unread")
         return value
 
-    def _new(self, type_name: str, data: bytes | None = None) -> Any:
-        raw = None if data is None else ScaleBytes(bytearray(data))
-        return self._config.create_scale_object(type_name, data=raw, metadata=self._metadata)
+    def _new(self, type_name: str, data: ScaleBytes | None = None) -> Any:
+        return self._config.create_scale_object(type_name, data=data, metadata=self._metadata)
 
 
 def _without_indices(value: Any) -> Any:
