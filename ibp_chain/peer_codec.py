@@ -137,25 +137,26 @@ class PeerCodec:
         """Raises `CheckFailed` unless `raw` is exactly one value of the codec's `type_name`."""
         try:
             with _ALONE:
-                self._new(type_name, ScaleBytes(bytearray(raw))).decode()
+                self._new(type_name, raw).decode()
         except Exception as error:
             raise CheckFailed(
                 f"{what} does not read as 0x{raw.hex()} in this runtime: {error}"
             ) from error
 
     def _whole(self, type_name: str, raw: bytes, what: str) -> Any:
-        data = ScaleBytes(bytearray(raw))
         try:
             with _ALONE:
-                value = self._new(type_name, data).decode()
+                read = self._new(type_name, raw)
+                value = read.decode()
         except Exception as error:
             raise CheckFailed(f"substrate-interface cannot read {what}: {error}") from error
-        if data.get_remaining_length():
+        if read.data.get_remaining_length():
             raise CheckFailed(f"substrate-interface leaves bytes of {what} unread")
         return value
 
-    def _new(self, type_name: str, data: ScaleBytes | None = None) -> Any:
-        return self._config.create_scale_object(type_name, data=data, metadata=self._metadata)
+    def _new(self, type_name: str, data: bytes | None = None) -> Any:
+        raw = None if data is None else ScaleBytes(bytearray(data))
+        return self._config.create_scale_object(type_name, data=raw, metadata=self._metadata)
 
 
 def _without_indices(value: Any) -> Any:
