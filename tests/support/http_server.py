@@ -20,7 +20,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def http_server(handler: type[Quiet]) -> Iterator[str]:
-    """Its URL, without a slash at the end; no thread is left of it."""
+    """Its URL, without a slash at the end; nobody is let in after the block."""
     server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
