@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-real test-browser test-campaigns test-fast check format bench bench-setup bench-probes bench-scores bench-programme bench-payouts bench-backfill bench-indexing bench-ledger bench-web fuzz campaign faults network lock clean
+.PHONY: demo test test-real test-browser test-campaigns test-stalled test-fast check format bench bench-setup bench-probes bench-scores bench-programme bench-payouts bench-backfill bench-indexing bench-ledger bench-web fuzz campaign faults network lock clean
 
 demo: .venv/.installed
 	$(BIN)/ibp demo
@@ -22,6 +22,10 @@ test-browser: .venv/.installed # the pages in Chromium: the one on the PATH, or 
 
 test-campaigns: .venv/.installed # the longest: two days of five oracles; 5 minutes
 	$(PYTEST) tests -m campaign
+
+TESTS ?= tests/e2e
+test-stalled: .venv/.installed # TESTS on a machine where processes stand still at random; SEED=… as before
+	$(BIN)/python -m scripts.stalls $(if $(SEED),--seed $(SEED)) -- $(PYTEST) $(TESTS) -m "not real_data and not campaign" --numprocesses 3 --dist loadfile
 
 test-fast: .venv/.installed   # what needs neither Node nor a running chain
 	$(PYTEST) tests/unit tests/property
