@@ -2,7 +2,7 @@
 
     python -m scripts.record_long_chain --blocks 10000 --out var/long-chain
 
-It makes some forty blocks a second on two cores of its own. Interrupted, it goes on from its last
+It makes some thirty blocks a second on two cores of its own. Interrupted, it goes on from its last
 snapshot.
 """
 
