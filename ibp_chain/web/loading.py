@@ -77,20 +77,18 @@ class Loader:
         self._tracer = Tracer(places.archive, places.without_paths)
         self.problem: str | None = None
         """Why the last refresh did not come to an end, where it did not."""
-        self.current: Snapshot = self._loaded()
-        self._heads: tuple[BlockRef | None, ...] = _heads(self.current)
+        self.current: Snapshot = _warmed(self._loaded())
 
     def refresh(self) -> bool:
         """Take what changed since; whether there is more to read at once.
 
         Raises as the store does, and `ConfigError` for settings that do not fit together.
         """
-        changed = self._heads_now() != self._heads
+        # against what is shown: a refresh that did not come to an end is begun again
+        changed = self._heads_now() != tuple(each.head.ref for each in self.current.chains)
         snapshot = self._loaded() if changed else self._with_documents(self.current)
-        if snapshot.version != self.current.version:
+        if changed or snapshot.version != self.current.version:
             self.current = _warmed(snapshot)
-        if changed:  # not before: what did not come to an end is begun again
-            self._heads = _heads(snapshot)
         return bool(self._scores.waiting)
 
     def run(self, stop: threading.Event, every_s: float) -> None:
@@ -145,7 +143,7 @@ class Loader:
                 audit=None,
                 traces={},
             )
-        return _warmed(self._with_documents(snapshot))
+        return self._with_documents(snapshot)
 
     def _with_documents(self, snapshot: Snapshot) -> Snapshot:
         standing = dict(snapshot.state.scores.standing.items())
@@ -166,10 +164,6 @@ class Loader:
             blocks=blocks,
             traces=traces,
         )
-
-
-def _heads(snapshot: Snapshot) -> tuple[BlockRef, ...]:
-    return tuple(each.head.ref for each in snapshot.chains)
 
 
 def _warmed(snapshot: Snapshot) -> Snapshot:
