@@ -1,4 +1,4 @@
-"""Node and the packages that our programs for it need, found and installed."""
+"""Node, the packages that our programs for it need, and such a program while it runs."""
 
 import fcntl
 import hashlib
@@ -7,14 +7,18 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from ibp_chain.errors import ConfigError
 
 SERVER = Path(__file__).parent / "devnet"
 """The test chain's."""
 _INSTALL_SECONDS = 600
+_END_SECONDS = 5.0
+_CODE_SECONDS = 60.0
+"""Until a program whose output has ended has ended itself."""
 _OLDEST_NODE = 20
 
 
@@ -50,6 +54,42 @@ def install_packages(node: Path, folder: Path = SERVER) -> None:
         path = f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
         _output(command, cwd=folder, env={**os.environ, "PATH": path}, seconds=_INSTALL_SECONDS)
         _stamp(folder).write_text(_lock_digest(folder))
+
+
+@contextmanager
+def running(command: list[str], stderr: IO[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A program with pipes to and from it, ended with the block. Its stdin closes when this process
+    dies, too.
+    """
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        start_new_session=True,  # Ctrl-C is for us to handle: we end it
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            assert process.stdin is not None
+            with suppress(BrokenPipeError):  # of what it did not live to be told
+                process.stdin.close()
+
+
+def exit_code(process: subprocess.Popen[bytes]) -> int:
+    """Of a program whose output has ended."""
+    return process.wait(_CODE_SECONDS)
+
+
+def complaints(stderr: IO[str]) -> str:
+    """What a program wrote there so far, in a word of its own where that is nothing."""
+    stderr.seek(0)
+    return stderr.read().strip() or "it said nothing"
 
 
 def _packaged_node() -> Path | None:

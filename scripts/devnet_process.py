@@ -20,16 +20,20 @@ from typing import IO, Any
 from ibp_chain.errors import ConfigError, SourceError
 from ibp_chain.rpc import RpcClient, hex_bytes
 from ibp_chain.types import Hash
-from scripts.devnet_node import SERVER, find_node, install_packages
+from scripts.devnet_node import (
+    SERVER,
+    complaints,
+    exit_code,
+    find_node,
+    install_packages,
+    running,
+)
 from scripts.public_data import chain_spec
 
 DEFAULT_SPEC = "paseo-2024"
 _START_SECONDS = 180.0
 _LOAD_SECONDS = 600.0
 """With a snapshot, which grows with the chain."""
-_END_SECONDS = 5.0
-_CODE_SECONDS = 60.0
-"""Until a server whose output has ended has ended itself."""
 _REPLY_SECONDS = 300.0
 _REPORTED_CHARACTERS = 2_000
 
@@ -150,7 +154,7 @@ def start_devnet(
         }
         given = [str(part) for pair in options.items() if pair[1] is not None for part in pair]
         command = [str(node), str(SERVER / "main.mjs"), "--lifeline", *given]
-        with (Path(folder) / "stderr").open("w+") as stderr, _running(command, stderr) as server:
+        with (Path(folder) / "stderr").open("w+") as stderr, running(command, stderr) as server:
             patience = _START_SECONDS if load is None else _LOAD_SECONDS
             ready = _wait_until_ready(server, stderr, patience)
             url = f"ws://127.0.0.1:{ready['port']}"
@@ -170,29 +174,8 @@ def _written(path: Path, storage: Mapping[str, str | None] | None) -> Path | Non
     return path
 
 
-@contextmanager
-def _running(command: list[str], stderr: IO[str]) -> Iterator[subprocess.Popen[str]]:
-    """The server; it also ends by itself when this process does, since its stdin closes then."""
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        text=True,
-        start_new_session=True,  # Ctrl-C is for us to handle: we end it
-    ) as server:
-        try:
-            yield server
-        finally:
-            server.terminate()
-            try:
-                server.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                server.kill()
-
-
 def _wait_until_ready(
-    server: subprocess.Popen[str], stderr: IO[str], seconds: float
+    server: subprocess.Popen[bytes], stderr: IO[str], seconds: float
 ) -> dict[str, Any]:
     """The server's line about itself. Raises `ConfigError` with what it said instead."""
     assert server.stdout is not None
@@ -202,11 +185,13 @@ def _wait_until_ready(
             break
         line = server.stdout.readline()
         if not line:
-            code = server.wait(_CODE_SECONDS)
+            code = exit_code(server)
             raise ConfigError(f"the test chain ended with code {code}: {_said(stderr)}")
         ready = json.loads(line)
         if not isinstance(ready, dict) or ready.get("ready") is not True:
-            raise SourceError(f"the test chain's first words are unexpected: {line.strip()}")
+            raise SourceError(
+                f"the test chain's first words are unexpected: {line.decode().strip()}"
+            )
         return ready
     raise ConfigError(f"the test chain did not start within {seconds:g} seconds: {_said(stderr)}")
 
@@ -216,5 +201,4 @@ def _hash(text: Any) -> Hash:
 
 
 def _said(stderr: IO[str]) -> str:
-    stderr.seek(0)
-    return stderr.read().strip()[:_REPORTED_CHARACTERS] or "it said nothing"
+    return complaints(stderr)[:_REPORTED_CHARACTERS]

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, Any
 
 from ibp_chain.errors import ConfigError, SourceError
@@ -23,13 +23,17 @@ from ibp_chain.node import to_hex
 from ibp_chain.rpc import RpcClient, hex_bytes
 from ibp_chain.types import BlockNumber, Hash
 from multisig.fork import Built
-from scripts.devnet_node import SERVER, find_node, install_packages
+from scripts.devnet_node import (
+    SERVER,
+    complaints,
+    exit_code,
+    find_node,
+    install_packages,
+    running,
+)
 
 DEFAULT_PATIENCE = 300.0
 """Seconds for one block. Its state is read a key at a time, as the runtime asks for it."""
-_END_SECONDS = 5.0
-_CODE_SECONDS = 60.0
-"""Until a program whose output has ended has ended itself."""
 _CHUNK = 1 << 20
 _REPORTED_CHARACTERS = 2_000
 _ASKED = frozenset(
@@ -144,9 +148,8 @@ class ForkProcess:
             raise SourceError(f"the fork says what is no JSON: {line[:200]!r}") from error
 
     def _ended(self) -> SourceError:
-        self._stderr.seek(0)
-        said = self._stderr.read().strip()[-_REPORTED_CHARACTERS:] or "it said nothing"
-        return SourceError(f"the fork ended with code {self._process.wait(_CODE_SECONDS)}: {said}")
+        said = complaints(self._stderr)[-_REPORTED_CHARACTERS:]
+        return SourceError(f"the fork ended with code {exit_code(self._process)}: {said}")
 
 
 @contextmanager
@@ -162,22 +165,6 @@ def start_fork(client: RpcClient, *, patience: float = DEFAULT_PATIENCE) -> Iter
         raise ConfigError(f"{program} is missing: this is no whole source checkout")
     with (
         tempfile.TemporaryFile("w+", prefix="ibp-fork-") as stderr,
-        subprocess.Popen(
-            [str(node), str(program)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            start_new_session=True,  # Ctrl-C is for us to handle: we end it
-        ) as process,
+        running([str(node), str(program)], stderr) as process,
     ):
-        try:
-            yield ForkProcess(process, stderr, client, patience)
-        finally:
-            process.terminate()
-            try:
-                process.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            assert process.stdin is not None
-            with suppress(BrokenPipeError):  # of what it did not live to be told
-                process.stdin.close()
+        yield ForkProcess(process, stderr, client, patience)
