@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from tests.support.chain import ScriptedNode, chain
 from tests.support.command_line import DEMO, assert_done, assert_one_clear_line, ibp
 from tests.support.payouts import sealed
+from tests.support.ports import reserved_port
 from tests.support.rpc_server import http_node
 
 ARCHIVE = DEMO / "archive"
@@ -30,9 +30,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def no_node() -> Iterator[str]:
-    with socket.socket() as taken:  # bound and not listening: nobody else gets the port
-        taken.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with reserved_port() as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 # --- The main job ---------------------------------------------------------------------

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -29,6 +28,7 @@ from ibp_chain.trie import extrinsics_root, trie_root, verify_read_proof
 from ibp_chain.types import BlockNumber, Hash
 from scripts.devnet_process import Devnet
 from tests.conftest import StartDevnet
+from tests.support.patience import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.live
 
@@ -40,8 +40,6 @@ CODE_KEY = b":code"
 UNUSED_KEY = b"nothing is stored here"
 SLOT_MS = 6_000
 HOUR_MS = 3_600_000
-PATIENCE_SECONDS = 120.0
-"""For answers and ends that come at once on a machine that has time."""
 
 Remark = Callable[[Devnet, str, bytes], bytes]
 
@@ -458,10 +456,7 @@ def test_nothing_is_left_when_the_parent_is_killed() -> None:
         assert is_running(server)
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while is_running(server):
-        assert time.monotonic() < deadline, "the server outlives its parent"
-        time.sleep(0.05)
+    until(lambda: not is_running(server), lambda: "the server outlives its parent")
 
 
 def is_running(process: int) -> bool:

@@ -4,10 +4,9 @@ import asyncio
 import gc
 import os
 import resource
-import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from oracles.probes.pool import Pace, _together, probe_all
 from oracles.probes.slots import Freshness, settle
 from oracles.probes.targets import Kind, Scheme, Target
 from oracles.probes.wire import Limits
+from tests.support.ports import reserved_port
 from tests.support.probed import (
     NEVER_LATE,
     Node,
@@ -255,11 +255,8 @@ def test_silence_counts_only_where_the_network_reaches_somebody() -> None:
         assert isinstance(six.outcome, Unknown)
         assert isinstance(other.outcome, Ok | Slow), other
 
-    with ExitStack() as stack:
-        taken = [stack.enter_context(socket.socket()) for _ in range(2)]
-        for one in taken:
-            one.bind(("127.0.0.1", 0))  # bound and not listening: nobody else can be there
-        asyncio.run(run(*(one.getsockname()[1] for one in taken)))
+    with reserved_port() as first, reserved_port() as second:
+        asyncio.run(run(first, second))
 
 
 def test_a_process_that_is_busy_itself_blames_nobody() -> None:

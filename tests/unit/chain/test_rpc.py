@@ -17,6 +17,7 @@ from websockets.sync.server import ServerConnection
 from ibp_chain.errors import SourceError
 from ibp_chain.rpc import Request, RpcClient, RpcRefusal, Unreachable, hex_bytes
 from ibp_chain.rpc_transport import KEPT_BYTES
+from tests.support.ports import reserved_port
 from tests.support.rpc_server import RpcFault, http_node, raw_http, reply, ws_node
 
 _PATIENCE_SECONDS = 60.0
@@ -76,9 +77,7 @@ def test_a_node_that_refuses_batches_is_asked_one_by_one() -> None:
 
 
 def test_no_node_is_one_clear_line() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]  # held, so that nobody else listens there meanwhile
+    with reserved_port() as port:
         for scheme in ("http", "ws"):
             with _client(f"{scheme}://127.0.0.1:{port}", attempts=2) as client:
                 with pytest.raises(SourceError, match="no answer after 2 attempts") as caught:

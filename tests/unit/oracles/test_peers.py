@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -31,6 +30,7 @@ from oracles.report import REPORT, ConsensusRow
 from oracles.samples import OBSERVATION
 from oracles.shelf import Shelf
 from oracles.web import opened
+from tests.support.ports import reserved_port
 from tests.support.probed import Authority, read_request, response, tcp
 from tests.support.published import (
     RAW,
@@ -234,10 +234,8 @@ def test_nobody_there_nonsense_and_a_hang_up_are_told_apart() -> None:
         await read_request(reader)
 
     async def run() -> None:
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else can be there
-            gone = f"http://127.0.0.1:{taken.getsockname()[1]}"
-            assert (await refused(gone)).reason is Reason.UNREACHABLE
+        with reserved_port() as port:
+            assert (await refused(f"http://127.0.0.1:{port}")).reason is Reason.UNREACHABLE
         async with stranger(nonsense) as url:
             assert (await refused(url)).reason is Reason.BROKEN
         async with stranger(hang_up) as url:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -19,7 +18,8 @@ from ledger.indexer import replay_into
 from ledger.pallets.membership import MemberRecord, MemberStatus
 from ledger.store import DatabaseError, Store
 from tests.support.ledgers import Databases, InServer, dump
-from tests.support.postgres import GUARDED, PATIENCE_SECONDS, Postgres
+from tests.support.patience import until
+from tests.support.postgres import GUARDED, Postgres
 from tests.unit.store.demo import Listed, demo, roots
 
 HERE = Path(__file__).parents[3]
@@ -172,10 +172,10 @@ def test_a_writer_that_lost_its_lock_to_another_stops(place: InServer) -> None:
                 "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
                 "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             )
-            deadline = time.monotonic() + PATIENCE_SECONDS
-            while connection.execute(HELD).fetchone() != (0,):  # it was told to end, no more
-                assert time.monotonic() < deadline, "the session does not end"
-                time.sleep(0.01)
+            until(  # it was told to end, no more
+                lambda: connection.execute(HELD).fetchone() == (0,),
+                lambda: "the session does not end",
+            )
         with Store(place.url, demo().identity) as second:
             with pytest.raises(DatabaseError, match="is writing this ledger already"):
                 first.commit()

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -29,6 +28,7 @@ from ibp_chain.web.snapshot import Snapshot
 from ibp_chain.web.submissions import MOST_KEPT, MOST_WAITING, Submissions, told_of, told_of_error
 from multisig.approve import Approval
 from tests.support import payouts, web
+from tests.support.patience import until
 
 NODE = "http://127.0.0.1:9/key-of-mine"
 CURATOR = payouts.bundle().multisig.signatories[0]
@@ -236,13 +236,8 @@ def shown(name: str) -> SubmissionShown:
 
 def settled(kept: Submissions, name: str) -> SubmissionShown:
     """Its thread ends by itself."""
-    until = time.monotonic() + 120
-    while time.monotonic() < until:
-        found = kept.of(name)
-        if found.state is not SubmissionState.WAITING:
-            return found
-        asyncio.run(asyncio.sleep(0.005))
-    raise AssertionError(f"{name} still waits")
+    until(lambda: kept.of(name).state is not SubmissionState.WAITING, lambda: f"{name} still waits")
+    return kept.of(name)
 
 
 @pytest.mark.parametrize(
